@@ -1,0 +1,88 @@
+use std::net::SocketAddr;
+use std::path::Path;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_dynamodb::error::BoxError;
+use catalog::ProductRepository;
+use dynoxide::Database;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// An embedded DynamoDB on loopback with the table of `serverless.yml`.
+#[derive(Debug)]
+pub struct LocalDynamoDb {
+    address: SocketAddr,
+}
+
+impl LocalDynamoDb {
+    /// The table's name, the default of `serverless.yml` and the original's.
+    pub const TABLE: &str = "PRODUCT_CATALOG";
+
+    /// Starts it on a free port, with the table in `file`, or in memory without one. It ends with the
+    /// runtime that it was started on.
+    ///
+    /// # Errors
+    ///
+    /// When `file` cannot be opened or is no catalog, or no port is free.
+    pub async fn start(file: Option<&Path>) -> Result<Self, BoxError> {
+        let database = match file {
+            Some(file) => Database::new(file.to_str().ok_or("its name is not UTF-8")?)?,
+            None => Database::memory()?,
+        };
+        if database
+            .list_tables(serde_json::from_value(json!({}))?)?
+            .table_names
+            .is_empty()
+        {
+            database.create_table(serde_json::from_value(table()?)?)?;
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        Ok(Self { address })
+    }
+
+    /// Where AWS clients find it, with any credentials and any region.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The products in its table.
+    #[must_use]
+    pub fn products(&self) -> ProductRepository {
+        Self::products_at(&self.url())
+    }
+
+    /// The products in the table of any DynamoDB on this machine, whatever AWS settings it has.
+    #[must_use]
+    pub fn products_at(url: &str) -> ProductRepository {
+        ProductRepository::new(Self::config_at(url), Self::TABLE)
+    }
+
+    /// How an AWS client reaches any DynamoDB on this machine.
+    #[must_use]
+    pub fn config_at(url: &str) -> Builder {
+        aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+            .endpoint_url(url)
+            // Without TLS, whose trusted roots a machine may not have.
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::from_static("local"))
+    }
+}
+
+/// The table as it is deployed, so that the tested table is the deployed one: CloudFormation and
+/// CreateTable spell these properties alike.
+fn table() -> Result<Value, BoxError> {
+    let stack: Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))?;
+    let deployed = &stack["resources"]["Resources"]["ProductCatalogDynamoDBTable"]["Properties"];
+    Ok(json!({
+        "TableName": LocalDynamoDb::TABLE,
+        "AttributeDefinitions": deployed["AttributeDefinitions"],
+        "BillingMode": deployed["BillingMode"],
+        "KeySchema": deployed["KeySchema"],
+    }))
+}

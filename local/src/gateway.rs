@@ -1,0 +1,115 @@
+//! What API Gateway does to a request and an answer, so that what works here works there.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
+
+use std::collections::BTreeMap;
+
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use serde_json::{Value, json};
+
+/// API Gateway's limit for a request body, in bytes.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
+pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// The REST proxy event of a request that was routed to `resource`.
+///
+/// The path and its `parameters` stay as the caller wrote them, percent-encoded.
+pub fn event(
+    request_id: &str,
+    resource: &str,
+    parameters: &Value,
+    parts: &Parts,
+    body: &[u8],
+) -> Value {
+    // Header values that are no text are left out: JSON has no way to write them.
+    let headers = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let (headers, all_headers) = last_and_all(headers);
+    let (query, all_query) = last_and_all(query);
+    let method = parts.method.as_str();
+    let path = parts.uri.path();
+    // A body that is no text comes as base64, as from an API with binary media types.
+    let (body, is_base64) = match str::from_utf8(body) {
+        Ok("") => (Value::Null, false),
+        Ok(text) => (json!(text), false),
+        Err(_) => (json!(BASE64_STANDARD.encode(body)), true),
+    };
+    json!({
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": all_headers,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": all_query,
+        "pathParameters": parameters,
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "local",
+            "httpMethod": method,
+            "identity": { "sourceIp": "127.0.0.1" },
+            // Without the stage, as on a custom domain.
+            "path": path,
+            "requestId": request_id,
+            "resourcePath": resource,
+            "stage": "local",
+        },
+        "body": body,
+        "isBase64Encoded": is_base64,
+    })
+}
+
+/// The HTTP response that a function's proxy answer asks for.
+pub fn response(answer: Value) -> Option<Response<Body>> {
+    let answer: ApiGatewayProxyResponse = serde_json::from_value(answer).ok()?;
+    let body = match answer.body {
+        Some(body) if answer.is_base64_encoded => {
+            BASE64_STANDARD.decode(body.as_ref()).ok()?.into()
+        }
+        Some(body) => Bytes::copy_from_slice(body.as_ref()),
+        None => Bytes::new(),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(answer.status_code.try_into().ok()?).ok()?;
+    *response.headers_mut() = answer.multi_value_headers;
+    response.headers_mut().extend(answer.headers);
+    Some(response)
+}
+
+/// What API Gateway answers by itself, as `serverless.yml` has it say: RFC 9457.
+pub fn problem(status: StatusCode, name: &str, title: &str, request_id: &str) -> Response<Body> {
+    let body = json!({
+        "type": format!("urn:problem-type:product-catalog:{name}"),
+        "title": title,
+        "status": status.as_u16(),
+        "requestId": request_id,
+    });
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/problem+json")
+        .body(Body::from(body.to_string()))
+        .expect("a valid response")
+}
+
+/// The last value of each name, and all values of each name: API Gateway sends both forms.
+fn last_and_all<K: Into<String>, V: Into<String>>(
+    pairs: impl Iterator<Item = (K, V)>,
+) -> (BTreeMap<String, String>, BTreeMap<String, Vec<String>>) {
+    let mut all = BTreeMap::<String, Vec<String>>::new();
+    for (name, value) in pairs {
+        all.entry(name.into()).or_default().push(value.into());
+    }
+    let last = all
+        .iter()
+        .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))
+        .collect();
+    (last, all)
+}

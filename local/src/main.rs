@@ -1,0 +1,74 @@
+//! `cargo run`: the whole API on this machine, until Ctrl-C.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use lambda_http::tracing;
+use local::{LocalApi, LocalDynamoDb};
+
+/// The product catalog on this machine: both functions over an embedded DynamoDB.
+#[derive(Parser)]
+#[command(bin_name = "cargo run --")]
+struct Arguments {
+    /// The port on 127.0.0.1 to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 3000, value_name = "N")]
+    port: u16,
+
+    /// Keep the catalog in FILE; without it, the catalog is forgotten at the end.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing::init_default_subscriber();
+    match run(&Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
+    let dynamodb = LocalDynamoDb::start(data.as_deref())
+        .await
+        .map_err(|error| match data {
+            Some(file) => format!("cannot keep the catalog in {}: {error}", file.display()),
+            None => format!("cannot start the embedded DynamoDB: {error}"),
+        })?;
+    let api = LocalApi::start(*port, dynamodb.products())
+        .await
+        .map_err(|error| {
+            format!("cannot listen on port {port}: {error}; choose another with --port N")
+        })?;
+
+    println!(
+        "{}",
+        welcome(&api.url(), &dynamodb.url(), LocalDynamoDb::TABLE)
+    );
+    tokio::signal::ctrl_c()
+        .await
+        .map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
+    println!("stopping");
+    api.stop()
+        .await
+        .map_err(|error| format!("stopped badly: {error}"))
+}
+
+fn welcome(api: &str, dynamodb: &str, table: &str) -> String {
+    format!(
+        r#"
+The product catalog listens on {api} until Ctrl-C. Try it:
+
+  curl -i --json '{{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}}' {api}/product/create
+  curl -i {api}/product/find/1001
+
+Its DynamoDB listens on {dynamodb}, with any credentials. Look into it:
+
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb scan --region local --endpoint-url {dynamodb} --table-name {table}
+"#
+    )
+}

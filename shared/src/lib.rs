@@ -1,0 +1,11 @@
+//! The product catalog: products, their DynamoDB table, and the answers to callers.
+
+mod problem;
+mod product;
+mod repository;
+mod response;
+
+pub use problem::Problem;
+pub use product::{Price, Product, ProductId, Rejection, Title, Violation};
+pub use repository::{Created, ProductRepository, RepositoryError};
+pub use response::{found, json, request_id};
