@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use lambda_http::tracing;
+use lambda_http::tracing::subscriber::{EnvFilter, fmt};
 use local::{LocalApi, LocalDynamoDb};
 
 /// The product catalog on this machine: both functions over an embedded DynamoDB.
@@ -22,7 +22,9 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing::init_default_subscriber();
+    // A refused put is an answer here and no news; RUST_LOG shows what DynamoDB says, too.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,dynoxide=off".into());
+    fmt().with_env_filter(filter).without_time().init();
     match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

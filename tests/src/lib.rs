@@ -1,1 +1,130 @@
-//! x
+//! A caller of the API, for the tests: each has a catalog of its own.
+
+use local::{LocalApi, LocalDynamoDb};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
+
+/// A running API over a DynamoDB of its own, and a client for it.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The DynamoDB behind it.
+    pub dynamodb: LocalDynamoDb,
+    api: LocalApi,
+    client: reqwest::Client,
+}
+
+impl Catalog {
+    /// Starts everything on free ports, in memory.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    pub async fn start() -> Self {
+        let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+        let api = LocalApi::start(0, dynamodb.products())
+            .await
+            .expect("the API starts");
+        Self {
+            dynamodb,
+            api,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// The same, with the API reaching its DynamoDB at `url`.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    pub async fn start_with(url: &str) -> Self {
+        let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+        let products = LocalDynamoDb::products_at(url);
+        let api = LocalApi::start(0, products).await.expect("the API starts");
+        Self {
+            dynamodb,
+            api,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// Any request.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.api.url()))
+    }
+
+    /// A request to create the product in `body`, said to be JSON.
+    #[must_use]
+    pub fn create(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.request(Method::POST, "/product/create")
+            .header("content-type", "application/json")
+            .body(body)
+    }
+
+    /// A request to find the product with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> RequestBuilder {
+        self.request(Method::GET, &find_path(id))
+    }
+}
+
+/// The path of a product, with every byte escaped that can be.
+#[must_use]
+pub fn find_path(id: &str) -> String {
+    format!(
+        "/product/find/{}",
+        utf8_percent_encode(id, NON_ALPHANUMERIC)
+    )
+}
+
+/// The JSON of a product, by the contract's field names.
+#[must_use]
+pub fn product(id: &str, title: &str, description: &str, price: &str) -> Value {
+    serde_json::json!({ "id": id, "title": title, "description": description, "price": price })
+}
+
+/// The answer as text: status, the headers that the contract speaks of, body.
+///
+/// # Panics
+///
+/// When there is no answer, or a problem doesn't name its request.
+pub async fn told(request: RequestBuilder) -> String {
+    let answer = request.send().await.expect("an answer");
+    let mut told = head(&answer);
+    let request_id = answer.headers()["x-amzn-requestid"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    let is_problem = answer.status().as_u16() >= 400;
+    let body = answer.text().await.expect("a body of text");
+    if is_problem {
+        assert!(
+            body.contains(&request_id),
+            "a problem names its request: {body}"
+        );
+    }
+    if !body.is_empty() {
+        told = format!("{told}\n{}", body.replace(&request_id, "<request id>"));
+    }
+    told + "\n"
+}
+
+fn head(answer: &Response) -> String {
+    const SPOKEN_OF: [&str; 6] = [
+        "cache-control",
+        "content-type",
+        "etag",
+        "idempotent-replayed",
+        "location",
+        "retry-after",
+    ];
+    let mut head = answer.status().to_string();
+    for name in SPOKEN_OF {
+        if let Some(value) = answer.headers().get(name) {
+            head = format!("{head}\n{name}: {}", value.to_str().expect("text"));
+        }
+    }
+    head
+}
