@@ -1,1 +1,225 @@
-//! later
+//! What a caller sees when DynamoDB throttles, fails, loses an answer or is away.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use catalog::ProductRepository;
+use expect_test::expect;
+use lambda_http::tracing::subscriber::{fmt, util::SubscriberInitExt};
+use local::LocalDynamoDb;
+use reqwest::RequestBuilder;
+use tests::{Catalog, told};
+use tokio::net::TcpListener;
+
+const ECHO: &str =
+    r#"{"id":"1001","title":"Amazon Echo","description":"canary in a product","price":"89.99"}"#;
+
+const UNAVAILABLE: &str = r#"503 Service Unavailable
+cache-control: no-store
+retry-after: 2
+{"type":"urn:problem-type:product-catalog:unavailable","title":"The catalog is not available","status":503,"detail":"nothing is wrong with the request; send it again after a while","requestId":"<request id>"}
+"#;
+
+const OUR_MISTAKE: &str = r#"500 Internal Server Error
+cache-control: no-store
+{"type":"urn:problem-type:product-catalog:internal-error","title":"Something is wrong on our side","status":500,"detail":"tell us the request id","requestId":"<request id>"}
+"#;
+
+/// Serves `app` on a free port and gives its URL.
+async fn serve(app: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async { axum::serve(listener, app).await });
+    url
+}
+
+/// A DynamoDB that answers every call alike, and how often it was called.
+async fn always(status: u16, body: &'static str) -> (String, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let app = Router::new().fallback(async move || {
+        counted.fetch_add(1, SeqCst);
+        (StatusCode::from_u16(status).expect("a status"), body)
+    });
+    (serve(app).await, calls)
+}
+
+fn both(catalog: &Catalog) -> [RequestBuilder; 2] {
+    [catalog.create(ECHO), catalog.find("1001")]
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_three_times_and_then_unavailable() {
+    for (status, body) in [
+        (
+            400,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"canary"}"#,
+        ),
+        (
+            400,
+            r#"{"__type":"com.amazon.coral.availability#ThrottlingException","message":"canary"}"#,
+        ),
+        (
+            400,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#RequestLimitExceeded","message":"canary"}"#,
+        ),
+        (
+            500,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"canary"}"#,
+        ),
+        (503, "canary"),
+    ] {
+        let (url, calls) = always(status, body).await;
+        let catalog = Catalog::start_with(&url).await;
+        for request in both(&catalog) {
+            calls.store(0, SeqCst);
+            assert_eq!(told(request).await, UNAVAILABLE, "{body}");
+            assert_eq!(calls.load(SeqCst), 3, "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_away_is_unavailable() {
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    let catalog = Catalog::start_with(&url).await;
+    for request in both(&catalog) {
+        assert_eq!(told(request).await, UNAVAILABLE);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_unavailable() {
+    let (url, _) = always(200, "canary").await;
+    let catalog = Catalog::start_with(&url).await;
+    for request in both(&catalog) {
+        let answer = told(request).await;
+        assert!(answer.starts_with("503 Service Unavailable\n"), "{answer}");
+        assert!(!answer.contains("canary"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_dynamodb_is_given_up_within_the_deadline() {
+    // Connections wait in its queue for ever.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let catalog = Catalog::start_with(&format!(
+        "http://{}",
+        silent.local_addr().expect("an address")
+    ))
+    .await;
+    let [create, find] = both(&catalog);
+    let start = Instant::now();
+    let (created, found) = tokio::join!(told(create), told(find));
+    for answer in [created, found] {
+        assert!(answer.starts_with("503 Service Unavailable\n"), "{answer}");
+    }
+    assert!(
+        start.elapsed() < ProductRepository::DEADLINE,
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn what_only_we_can_mend_is_our_mistake() {
+    for body in [
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"canary"}"#,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"canary"}"#,
+        r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"canary"}"#,
+    ] {
+        let (url, calls) = always(400, body).await;
+        let catalog = Catalog::start_with(&url).await;
+        for request in both(&catalog) {
+            calls.store(0, SeqCst);
+            assert_eq!(told(request).await, OUR_MISTAKE, "{body}");
+            assert_eq!(calls.load(SeqCst), 1, "{body}");
+        }
+    }
+}
+
+/// The put is kept, its answer is lost, and the SDK's second try is refused by the product itself.
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_answered_as_a_success() {
+    let behind = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let url = behind.url();
+    let client = reqwest::Client::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let lossy = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
+        let answer = client
+            .post(&url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        let (status, body) = (answer.status(), answer.bytes().await.expect("a body"));
+        if calls.fetch_add(1, SeqCst) == 0 {
+            assert_eq!(status, 200, "the first put is kept");
+            return (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new());
+        }
+        (status, body)
+    });
+    let catalog = Catalog::start_with(&serve(lossy).await).await;
+    expect![[r#"
+        200 OK
+        cache-control: no-store
+        idempotent-replayed: true
+        {"id":"1001","title":"Amazon Echo","description":"canary in a product","price":"89.99"}
+    "#]]
+    .assert_eq(&told(catalog.create(ECHO)).await);
+    assert!(
+        told(catalog.find("1001"))
+            .await
+            .contains("canary in a product")
+    );
+}
+
+/// What was written to the log so far.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
+    let log = Log::default();
+    let written = log.clone();
+    let writer = move || log.clone();
+    // This thread's, and so that of all tasks of this test's runtime.
+    let _guard = fmt()
+        .with_writer(writer)
+        .with_ansi(false)
+        .without_time()
+        .finish()
+        .set_default();
+
+    let (url, _) = always(
+        400,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"not authorized"}"#,
+    )
+    .await;
+    let catalog = Catalog::start_with(&url).await;
+    let answer = catalog.create(ECHO).send().await.expect("an answer");
+    let request_id = answer.headers()["x-amzn-requestid"].to_str().expect("text");
+
+    let log = String::from_utf8(written.0.lock().expect("not poisoned").clone()).expect("text");
+    expect![[r#"
+        ERROR catalog::problem: Something is wrong on our side request_id="<request id>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
+    "#]].assert_eq(&log.replace(request_id, "<request id>"));
+}

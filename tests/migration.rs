@@ -1,1 +1,155 @@
-//! later
+//! What is left of the original: items written by its Python functions, read by ours, and back.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue::{self, N, S};
+use expect_test::expect;
+use local::LocalDynamoDb;
+use tests::{Catalog, product, told};
+
+fn client(catalog: &Catalog) -> Client {
+    Client::from_conf(LocalDynamoDb::config_at(&catalog.dynamodb.url()).build())
+}
+
+/// Puts an item past our functions, as the original's `put_item` did.
+async fn put<const COUNT: usize>(catalog: &Catalog, attributes: [(&str, AttributeValue); COUNT]) {
+    let item = attributes.map(|(name, value)| (name.to_owned(), value));
+    let put = client(catalog)
+        .put_item()
+        .table_name(LocalDynamoDb::TABLE)
+        .set_item(Some(HashMap::from(item)));
+    put.send().await.expect("DynamoDB takes the item");
+}
+
+fn echo() -> [(&'static str, AttributeValue); 4] {
+    [
+        ("id", S("1001".into())),
+        ("title", S("Amazon Echo".into())),
+        ("description", S("Smart speaker".into())),
+        ("price", N("89.90".into())),
+    ]
+}
+
+#[tokio::test]
+async fn an_item_of_the_original_is_found() {
+    let catalog = Catalog::start().await;
+    put(&catalog, echo()).await;
+    expect![[r#"
+        200 OK
+        cache-control: no-cache
+        etag: "b3d4e88d250e5e9a0cab1aba4e1fa06f"
+        {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.90"}
+    "#]].assert_eq(&told(catalog.find("1001")).await);
+}
+
+#[tokio::test]
+async fn an_item_of_the_original_is_not_overwritten() {
+    let catalog = Catalog::start().await;
+    put(&catalog, echo()).await;
+    let same = product("1001", "Amazon Echo", "Smart speaker", "89.9").to_string();
+    let other = product("1001", "Amazon Echo", "Smart speaker", "89.99").to_string();
+    assert_eq!(
+        catalog
+            .create(same)
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+    assert_eq!(
+        catalog
+            .create(other)
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        409
+    );
+}
+
+#[tokio::test]
+async fn attributes_of_others_are_left_alone() {
+    let catalog = Catalog::start().await;
+    let [id, title, description, price] = echo();
+    put(
+        &catalog,
+        [id, title, description, price, ("stock", N("3".into()))],
+    )
+    .await;
+    assert_eq!(
+        catalog
+            .find("1001")
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+}
+
+/// The original reads `S`, `S`, `S` and `N`, and so does whatever else uses the table.
+#[tokio::test]
+async fn our_item_is_as_the_original_would_write_it() {
+    let catalog = Catalog::start().await;
+    let sent = product("1001", "Amazon Echo", "Smart speaker", "89.90").to_string();
+    assert_eq!(
+        catalog
+            .create(sent)
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        201
+    );
+
+    let get = client(&catalog)
+        .get_item()
+        .table_name(LocalDynamoDb::TABLE)
+        .key("id", S("1001".into()));
+    let mut expected = HashMap::from(echo().map(|(name, value)| (name.to_owned(), value)));
+    expected.insert("price".into(), N("89.9".into()));
+    assert_eq!(get.send().await.expect("an answer").item, Some(expected));
+}
+
+#[tokio::test]
+async fn an_item_that_is_no_product_is_our_mistake_and_keeps_its_id() {
+    let catalog = Catalog::start().await;
+    let [id, title, description, price] = echo();
+    for broken in [
+        [
+            id.clone(),
+            title.clone(),
+            description.clone(),
+            ("price", S("89.99".into())),
+        ],
+        [
+            id.clone(),
+            title.clone(),
+            description.clone(),
+            ("price", N("-1".into())),
+        ],
+        [
+            id.clone(),
+            title.clone(),
+            ("description", N("1".into())),
+            price.clone(),
+        ],
+        [id, ("title", S(String::new())), description, price],
+    ] {
+        put(&catalog, broken).await;
+        let found = catalog.find("1001").send().await.expect("an answer");
+        assert_eq!(found.status(), 500);
+        let sent = product("1001", "Amazon Echo", "Smart speaker", "89.90").to_string();
+        assert_eq!(
+            catalog
+                .create(sent)
+                .send()
+                .await
+                .expect("an answer")
+                .status(),
+            409
+        );
+    }
+}

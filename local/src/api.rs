@@ -6,15 +6,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use catalog::ProductRepository;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, Error, LambdaEvent, Service, service_fn};
+use lambda_http::Error;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::gateway;
+use crate::{Function, gateway};
 
 /// Both functions behind HTTP on loopback, reached through the events that API Gateway sends.
 #[derive(Debug)]
@@ -59,13 +58,6 @@ impl LocalApi {
         self.shutdown.cancel();
         self.server.await?
     }
-}
-
-/// The functions, each with its route in `serverless.yml`.
-#[derive(Clone, Copy)]
-enum Function {
-    Create,
-    Find,
 }
 
 /// One request, the way it takes on AWS: route, event, function, proxy answer.
@@ -116,14 +108,12 @@ async fn invoke(
         .map_err(|_| TOO_LARGE)?;
     let event = gateway::event(request_id, resource, &parameters, &parts, &body);
     // A task of its own: a panic ends the invocation and not the server, as on Lambda.
-    let answer = tokio::spawn(call(function, products, event));
-    match answer.await.map_err(Error::from).and_then(|answer| answer) {
-        Ok(answer) => gateway::response(answer).ok_or(NO_ANSWER),
-        Err(error) => {
-            tracing::error!(request_id, error, "the function did not answer");
-            Err(NO_ANSWER)
-        }
-    }
+    let answer = tokio::spawn(async move { function.invoke(&products, &event.to_string()).await });
+    let answer = answer.await.map_err(Error::from).flatten();
+    answer.and_then(gateway::response).map_err(|error| {
+        tracing::error!(request_id, error, "the function did not answer");
+        NO_ANSWER
+    })
 }
 
 /// The function behind a route, its resource and the path parameters.
@@ -135,22 +125,4 @@ fn route(method: &Method, path: &str) -> Option<(Function, &'static str, Value)>
         .strip_prefix("/product/find/")
         .filter(|id| !id.is_empty() && !id.contains('/'))?;
     (method == Method::GET).then(|| (Function::Find, "/product/find/{id}", json!({ "id": id })))
-}
-
-/// Calls the function as `lambda_http` does, with the event as text, and gives its proxy answer.
-async fn call(
-    function: Function,
-    products: ProductRepository,
-    event: Value,
-) -> Result<Value, Error> {
-    let event: LambdaRequest = serde_json::from_str(&event.to_string())?;
-    let event = LambdaEvent::new(event, Context::default());
-    let handle = service_fn(async |request| {
-        Ok::<_, Error>(match function {
-            Function::Create => create_product::handle(&products, request).await,
-            Function::Find => find_product::handle(&products, request).await,
-        })
-    });
-    let answer = Adapter::from(handle).call(event).await?;
-    Ok(serde_json::to_value(answer)?)
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use lambda_http::Error;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde_json::{Value, json};
 
@@ -68,34 +69,30 @@ pub fn event(
 }
 
 /// The HTTP response that a function's proxy answer asks for.
-pub fn response(answer: Value) -> Option<Response<Body>> {
-    let answer: ApiGatewayProxyResponse = serde_json::from_value(answer).ok()?;
-    let body = match answer.body {
-        Some(body) if answer.is_base64_encoded => {
-            BASE64_STANDARD.decode(body.as_ref()).ok()?.into()
-        }
-        Some(body) => Bytes::copy_from_slice(body.as_ref()),
-        None => Bytes::new(),
+pub fn response(answer: Value) -> Result<Response<Body>, Error> {
+    let answer: ApiGatewayProxyResponse = serde_json::from_value(answer)?;
+    let body = answer.body.unwrap_or_default();
+    let body = if answer.is_base64_encoded {
+        BASE64_STANDARD.decode(&body)?
+    } else {
+        body.to_vec()
     };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(answer.status_code.try_into().ok()?).ok()?;
+    *response.status_mut() = StatusCode::try_from(u16::try_from(answer.status_code)?)?;
     *response.headers_mut() = answer.multi_value_headers;
-    response.headers_mut().extend(answer.headers);
-    Some(response)
+    Ok(response)
 }
 
 /// What API Gateway answers by itself, as `serverless.yml` has it say: RFC 9457.
 pub fn problem(status: StatusCode, name: &str, title: &str, request_id: &str) -> Response<Body> {
-    let body = json!({
-        "type": format!("urn:problem-type:product-catalog:{name}"),
-        "title": title,
-        "status": status.as_u16(),
-        "requestId": request_id,
-    });
+    let code = status.as_u16();
+    let body = format!(
+        r#"{{"type":"urn:problem-type:product-catalog:{name}","title":"{title}","status":{code},"requestId":"{request_id}"}}"#
+    );
     Response::builder()
         .status(status)
         .header("content-type", "application/problem+json")
-        .body(Body::from(body.to_string()))
+        .body(Body::from(body))
         .expect("a valid response")
 }
 

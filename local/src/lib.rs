@@ -3,7 +3,9 @@
 
 mod api;
 mod dynamodb;
+mod function;
 mod gateway;
 
 pub use api::LocalApi;
 pub use dynamodb::LocalDynamoDb;
+pub use function::Function;

@@ -27,6 +27,9 @@ impl Product {
     /// [`Rejection::NotAProduct`] with every rule that the JSON breaks.
     pub fn from_json(json: &[u8]) -> Result<Self, Rejection> {
         let text = str::from_utf8(json).map_err(|_| Rejection::NotJson("is not UTF-8".into()))?;
+        if text.trim().is_empty() {
+            return Err(Rejection::NotJson("is empty".into()));
+        }
         let value: &RawValue = serde_json::from_str(text).map_err(Rejection::not_json)?;
         if !value.get().starts_with('{') {
             return Err(Rejection::NotAProduct(vec![Violation::at(

@@ -218,8 +218,9 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>>
         ];
 
         let may_pass = match &error {
+            // DynamoDB refuses with 400. Another status is its failure, or an answer that is not its own.
             SdkError::ServiceError(answer) => {
-                answer.raw().status().is_server_error()
+                !answer.raw().status().is_client_error()
                     || answer
                         .err()
                         .code()

@@ -2,7 +2,7 @@
 
 use local::{LocalApi, LocalDynamoDb};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 /// A running API over a DynamoDB of its own, and a client for it.
@@ -85,46 +85,51 @@ pub fn product(id: &str, title: &str, description: &str, price: &str) -> Value {
     serde_json::json!({ "id": id, "title": title, "description": description, "price": price })
 }
 
-/// The answer as text: status, the headers that the contract speaks of, body.
+/// The answer as text: status, the headers that tell something, body.
 ///
 /// # Panics
 ///
-/// When there is no answer, or a problem doesn't name its request.
+/// When there is no answer, it has not the media type of its kind, or a problem doesn't name its
+/// request.
 pub async fn told(request: RequestBuilder) -> String {
-    let answer = request.send().await.expect("an answer");
-    let mut told = head(&answer);
-    let request_id = answer.headers()["x-amzn-requestid"]
-        .to_str()
-        .expect("text")
-        .to_owned();
-    let is_problem = answer.status().as_u16() >= 400;
-    let body = answer.text().await.expect("a body of text");
-    if is_problem {
-        assert!(
-            body.contains(&request_id),
-            "a problem names its request: {body}"
-        );
-    }
-    if !body.is_empty() {
-        told = format!("{told}\n{}", body.replace(&request_id, "<request id>"));
-    }
-    told + "\n"
-}
-
-fn head(answer: &Response) -> String {
-    const SPOKEN_OF: [&str; 6] = [
+    /// Beside `Content-Type`, which is the same for all answers of a kind.
+    const TELLING: [&str; 5] = [
         "cache-control",
-        "content-type",
         "etag",
         "idempotent-replayed",
         "location",
         "retry-after",
     ];
-    let mut head = answer.status().to_string();
-    for name in SPOKEN_OF {
-        if let Some(value) = answer.headers().get(name) {
-            head = format!("{head}\n{name}: {}", value.to_str().expect("text"));
-        }
+
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status();
+    let headers = answer.headers().clone();
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text"));
+    let body = answer.text().await.expect("a body of text");
+
+    let mut told = format!("{status}\n");
+    for (name, value) in TELLING
+        .iter()
+        .filter_map(|name| Some((name, header(name)?)))
+    {
+        told += &format!("{name}: {value}\n");
     }
-    head
+    if status.is_success() {
+        assert_eq!(header("content-type"), Some("application/json"));
+    } else if body.is_empty() {
+        assert_eq!(header("content-type"), None);
+    } else {
+        let request_id = header("x-amzn-requestid").expect("an id");
+        assert_eq!(header("content-type"), Some("application/problem+json"));
+        assert!(
+            body.contains(request_id),
+            "a problem names its request: {body}"
+        );
+        return told + &body.replace(request_id, "<request id>") + "\n";
+    }
+    if body.is_empty() {
+        told
+    } else {
+        told + &body + "\n"
+    }
 }
