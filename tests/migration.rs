@@ -40,7 +40,8 @@ async fn an_item_of_the_original_is_found() {
         cache-control: no-cache
         etag: "b3d4e88d250e5e9a0cab1aba4e1fa06f"
         {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.90"}
-    "#]].assert_eq(&told(catalog.find("1001")).await);
+    "#]]
+    .assert_eq(&told(catalog.find("1001")).await);
 }
 
 #[tokio::test]

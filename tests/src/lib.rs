@@ -49,14 +49,12 @@ impl Catalog {
     }
 
     /// Any request.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
             .request(method, format!("{}{path}", self.api.url()))
     }
 
     /// A request to create the product in `body`, said to be JSON.
-    #[must_use]
     pub fn create(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.request(Method::POST, "/product/create")
             .header("content-type", "application/json")
@@ -64,7 +62,6 @@ impl Catalog {
     }
 
     /// A request to find the product with this id.
-    #[must_use]
     pub fn find(&self, id: &str) -> RequestBuilder {
         self.request(Method::GET, &find_path(id))
     }
@@ -112,7 +109,7 @@ pub async fn told(request: RequestBuilder) -> String {
         .iter()
         .filter_map(|name| Some((name, header(name)?)))
     {
-        told += &format!("{name}: {value}\n");
+        told = format!("{told}{name}: {value}\n");
     }
     if status.is_success() {
         assert_eq!(header("content-type"), Some("application/json"));
