@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 fn holds<S: Strategy>(
     cases: u32,
     values: &S,
-    law: impl AsyncFn(&Catalog, S::Value) -> Result<(), TestCaseError>,
+    law: &impl AsyncFn(&Catalog, S::Value) -> Result<(), TestCaseError>,
 ) {
     let runtime = Runtime::new().expect("a runtime");
     let catalog = runtime.block_on(Catalog::start());
@@ -65,34 +65,36 @@ fn bodies() -> impl Strategy<Value = Value> {
 fn any_product_created_is_found_equal() {
     let products = (ids(), any::<String>(), any::<String>(), prices());
     let products = products.prop_filter("a title", |(_, title, ..)| !title.is_empty());
-    holds(
-        1_000,
-        &products,
-        async |catalog, (id, title, description, price)| {
-            let sent = product(&id, &title, &description, &price);
-            let created = catalog
-                .create(sent.to_string())
-                .send()
-                .await
-                .expect("an answer");
-            // The generator makes the same short id twice now and then.
-            prop_assume!(created.status() != 409);
-            prop_assert!(created.status().is_success(), "{}", created.status());
-            let created = created.bytes().await.expect("a body");
-            let found = catalog.find(&id).send().await.expect("an answer");
-            prop_assert_eq!(found.status(), 200);
-            prop_assert_eq!(&found.bytes().await.expect("a body"), &created);
-            let answered: Value = serde_json::from_slice(&created).expect("JSON");
-            for field in ["id", "title", "description"] {
-                prop_assert_eq!(&answered[field], &sent[field]);
-            }
-            prop_assert_eq!(
-                value_of(answered["price"].as_str().expect("a string")),
-                value_of(&price)
-            );
-            Ok(())
-        },
-    );
+    holds(1_000, &products, &async |catalog,
+                                    (
+        id,
+        title,
+        description,
+        price,
+    )| {
+        let sent = product(&id, &title, &description, &price);
+        let created = catalog
+            .create(sent.to_string())
+            .send()
+            .await
+            .expect("an answer");
+        // The generator makes the same short id twice now and then.
+        prop_assume!(created.status() != 409);
+        prop_assert!(created.status().is_success(), "{}", created.status());
+        let created = created.bytes().await.expect("a body");
+        let found = catalog.find(&id).send().await.expect("an answer");
+        prop_assert_eq!(found.status(), 200);
+        prop_assert_eq!(&found.bytes().await.expect("a body"), &created);
+        let answered: Value = serde_json::from_slice(&created).expect("JSON");
+        for field in ["id", "title", "description"] {
+            prop_assert_eq!(&answered[field], &sent[field]);
+        }
+        prop_assert_eq!(
+            value_of(answered["price"].as_str().expect("a string")),
+            value_of(&price)
+        );
+        Ok(())
+    });
 }
 
 /// A decimal's digits without the zeros that don't change its value.
@@ -106,7 +108,7 @@ fn value_of(decimal: &str) -> &str {
 
 #[test]
 fn no_json_is_answered_with_a_failure_of_ours() {
-    holds(10_000, &bodies(), async |catalog, body| {
+    holds(10_000, &bodies(), &async |catalog, body| {
         let answer = catalog
             .create(body.to_string())
             .send()
@@ -123,7 +125,7 @@ fn no_json_is_answered_with_a_failure_of_ours() {
 
 #[test]
 fn no_bytes_are_answered_with_a_failure_of_ours() {
-    holds(1_000, &vec(any::<u8>(), 0..200), async |catalog, body| {
+    holds(1_000, &vec(any::<u8>(), 0..200), &async |catalog, body| {
         let answer = catalog
             .create(body.clone())
             .send()
