@@ -38,7 +38,13 @@ async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
     let dynamodb = LocalDynamoDb::start(data.as_deref())
         .await
         .map_err(|error| match data {
-            Some(file) => format!("cannot keep the catalog in {}: {error}", file.display()),
+            Some(file) => {
+                // What follows is advice to those who program against the emulator.
+                let error = error.to_string();
+                let cause = error.split(". ").next().unwrap_or_default();
+                let file = file.display();
+                format!("cannot keep the catalog in {file}: {cause}; name a new file or an earlier catalog")
+            }
             None => format!("cannot start the embedded DynamoDB: {error}"),
         })?;
     let api = LocalApi::start(*port, dynamodb.products())
