@@ -1,6 +1,7 @@
 use catalog::ProductRepository;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, Error, LambdaEvent, Service, service_fn};
+use lambda_http::{Adapter, Service};
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 /// A Lambda function of the catalog.

@@ -1,9 +1,13 @@
-//! A caller of the API, for the tests: each has a catalog of its own.
+//! What the tests stand on: a catalog of its own for each, with a caller, and Lambda.
+
+mod runtime;
 
 use local::{LocalApi, LocalDynamoDb};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
+
+pub use runtime::invoke;
 
 /// A running API over a DynamoDB of its own, and a client for it.
 #[derive(Debug)]

@@ -25,10 +25,21 @@ pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -
     let (send_answer, mut next_answer) = unbounded_channel();
     let next_event = Arc::new(Mutex::new(next_event));
     let next = async move || {
-        let event = next_event.lock().await.recv().await.expect("the sender lives as long as the test");
+        let event = next_event
+            .lock()
+            .await
+            .recv()
+            .await
+            .expect("the sender lives as long as the test");
         let mut headers = HeaderMap::new();
-        headers.insert("lambda-runtime-aws-request-id", HeaderValue::from_static("1"));
-        headers.insert("lambda-runtime-deadline-ms", HeaderValue::from_static("9999999999999"));
+        headers.insert(
+            "lambda-runtime-aws-request-id",
+            HeaderValue::from_static("1"),
+        );
+        headers.insert(
+            "lambda-runtime-deadline-ms",
+            HeaderValue::from_static("9999999999999"),
+        );
         (headers, event)
     };
     let answered = async move |answer: String| {
@@ -55,7 +66,10 @@ pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -
 
     let mut answers = Vec::new();
     for event in events {
-        send_event.send((*event).to_owned()).await.expect("the function takes it");
+        send_event
+            .send((*event).to_owned())
+            .await
+            .expect("the function takes it");
         let answer = tokio::select! {
             answer = next_answer.recv() => answer.expect("an answer"),
             end = function.wait() => panic!("the function ended: {end:?}"),

@@ -1,7 +1,8 @@
 //! Starts the function on Lambda.
 
 use catalog::ProductRepository;
-use lambda_http::{Error, Request, run, service_fn, tracing};
+use lambda_http::{Request, run, tracing};
+use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

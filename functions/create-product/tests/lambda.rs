@@ -1,0 +1,35 @@
+//! The binary, started as Lambda starts it and configured as it configures every AWS SDK.
+
+use local::LocalDynamoDb;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
+const EVENT: &str = include_str!("../../../tests/events/create-on-DEV.json");
+
+#[tokio::test]
+async fn it_creates_what_its_events_ask_for() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ENDPOINT_URL", &dynamodb.url()),
+        ("AWS_REGION", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+    ];
+    let answers = tests::invoke(BINARY, &variables, &[EVENT, EVENT]).await;
+    assert_eq!(answers[0]["statusCode"], 201);
+    assert_eq!(
+        answers[1]["statusCode"], 200,
+        "it lives on, and the product is there"
+    );
+}
+
+#[test]
+fn without_a_table_it_ends_and_says_why() {
+    let output = std::process::Command::new(BINARY)
+        .env_clear()
+        .output()
+        .expect("a process");
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("DYNAMODB_TABLE must be set"), "{said}");
+}

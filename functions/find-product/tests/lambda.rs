@@ -1,0 +1,33 @@
+//! The binary, started as Lambda starts it and configured as it configures every AWS SDK.
+
+use local::{Function, LocalDynamoDb};
+use serde_json::Value;
+
+const CREATE: &str = include_str!("../../../tests/events/create-on-DEV.json");
+const FIND: &str = include_str!("../../../tests/events/find-on-DEV.json");
+
+#[tokio::test]
+async fn it_finds_what_its_events_ask_for() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ENDPOINT_URL", &dynamodb.url()),
+        ("AWS_REGION", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+    ];
+    let created = Function::Create
+        .invoke(&dynamodb.products(), CREATE)
+        .await
+        .expect("an answer");
+    let answers = tests::invoke(
+        env!("CARGO_BIN_EXE_find-product"),
+        &variables,
+        &[FIND, FIND],
+    )
+    .await;
+    for answer in answers {
+        assert_eq!(answer["statusCode"], Value::from(200));
+        assert_eq!(answer["body"], created["body"]);
+    }
+}
