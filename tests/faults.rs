@@ -209,17 +209,32 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         .finish()
         .set_default();
 
-    let (url, _) = always(
+    let (forbidden, _) = always(
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"not authorized"}"#,
     )
     .await;
-    let catalog = Catalog::start_with(&url).await;
-    let answer = catalog.create(ECHO).send().await.expect("an answer");
-    let request_id = answer.headers()["x-amzn-requestid"].to_str().expect("text");
+    let (broken, _) = always(
+        200,
+        r#"{"Item":{"id":{"S":"1001"},"title":{"S":"canary in a product"},"price":{"N":"89.99"}}}"#,
+    )
+    .await;
+    let create = Catalog::start_with(&forbidden).await.create(ECHO);
+    let find = Catalog::start_with(&broken).await.find("1001");
+    let mut request_ids = Vec::new();
+    for request in [create, find] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 500);
+        let request_id = answer.headers()["x-amzn-requestid"].to_str().expect("text");
+        request_ids.push(request_id.to_owned());
+    }
 
-    let log = String::from_utf8(written.0.lock().expect("not poisoned").clone()).expect("text");
+    let mut log = String::from_utf8(written.0.lock().expect("not poisoned").clone()).expect("text");
+    for (n, request_id) in request_ids.iter().enumerate() {
+        log = log.replace(request_id, &format!("<request {n}>"));
+    }
     expect![[r#"
-        ERROR catalog::problem: Something is wrong on our side request_id="<request id>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
-    "#]].assert_eq(&log.replace(request_id, "<request id>"));
+        ERROR catalog::problem: Something is wrong on our side request_id="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
+        ERROR catalog::problem: Something is wrong on our side request_id="<request 1>" error="the stored item has no valid description"
+    "#]].assert_eq(&log);
 }
