@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Request, Response};
 use catalog::ProductRepository;
 use lambda_http::Error;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ async fn answer(
     let request_id = Uuid::new_v4().to_string();
     let mut response = invoke(&request_id, products, request)
         .await
-        .unwrap_or_else(|(status, name, title)| gateway::problem(status, name, title, &request_id));
+        .unwrap_or_else(|refusal| gateway::response_of_its_own(refusal, &request_id));
     let request_id = HeaderValue::try_from(request_id).expect("hex digits and hyphens");
     response
         .headers_mut()
@@ -76,43 +76,28 @@ async fn answer(
     response
 }
 
-/// What API Gateway refuses or cannot get answered: a status, the problem's name and its title.
-type Refusal = (StatusCode, &'static str, &'static str);
+/// What API Gateway refuses or cannot get answered: its response type.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
+type Refusal = &'static str;
 
 async fn invoke(
     request_id: &str,
     products: ProductRepository,
     request: Request<Body>,
 ) -> Result<Response<Body>, Refusal> {
-    const UNKNOWN_ROUTE: Refusal = (
-        StatusCode::NOT_FOUND,
-        "unknown-route",
-        "There is nothing here",
-    );
-    const TOO_LARGE: Refusal = (
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "too-large",
-        "The request is too large",
-    );
-    const NO_ANSWER: Refusal = (
-        StatusCode::BAD_GATEWAY,
-        "internal-error",
-        "Something is wrong on our side",
-    );
-
     let (parts, body) = request.into_parts();
     let (function, resource, parameters) =
-        route(&parts.method, parts.uri.path()).ok_or(UNKNOWN_ROUTE)?;
+        route(&parts.method, parts.uri.path()).ok_or("MISSING_AUTHENTICATION_TOKEN")?;
     let body = to_bytes(body, gateway::MAX_BODY_BYTES)
         .await
-        .map_err(|_| TOO_LARGE)?;
+        .map_err(|_| "REQUEST_TOO_LARGE")?;
     let event = gateway::event(request_id, resource, &parameters, &parts, &body);
     // A task of its own: a panic ends the invocation and not the server, as on Lambda.
     let answer = tokio::spawn(async move { function.invoke(&products, &event.to_string()).await });
     let answer = answer.await.map_err(Error::from).flatten();
     answer.and_then(gateway::response).map_err(|error| {
         tracing::error!(request_id, error, "the function did not answer");
-        NO_ANSWER
+        "DEFAULT_5XX"
     })
 }
 

@@ -9,6 +9,8 @@ use dynoxide::Database;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::serverless::serverless_yml;
+
 /// An embedded DynamoDB on loopback with the table of `serverless.yml`.
 #[derive(Debug)]
 pub struct LocalDynamoDb {
@@ -35,7 +37,7 @@ impl LocalDynamoDb {
             .table_names
             .is_empty()
         {
-            database.create_table(serde_json::from_value(table()?)?)?;
+            database.create_table(serde_json::from_value(table())?)?;
         }
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -76,13 +78,13 @@ impl LocalDynamoDb {
 
 /// The table as it is deployed, so that the tested table is the deployed one: CloudFormation and
 /// CreateTable spell these properties alike.
-fn table() -> Result<Value, BoxError> {
-    let stack: Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))?;
-    let deployed = &stack["resources"]["Resources"]["ProductCatalogDynamoDBTable"]["Properties"];
-    Ok(json!({
+fn table() -> Value {
+    let resources = &serverless_yml()["resources"]["Resources"];
+    let deployed = &resources["ProductCatalogDynamoDBTable"]["Properties"];
+    json!({
         "TableName": LocalDynamoDb::TABLE,
         "AttributeDefinitions": deployed["AttributeDefinitions"],
         "BillingMode": deployed["BillingMode"],
         "KeySchema": deployed["KeySchema"],
-    }))
+    })
 }

@@ -10,7 +10,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lambda_http::Error;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::serverless::serverless_yml;
 
 /// API Gateway's limit for a request body, in bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
@@ -83,16 +86,41 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
     Ok(response)
 }
 
-/// What API Gateway answers by itself, as `serverless.yml` has it say: RFC 9457.
-pub fn problem(status: StatusCode, name: &str, title: &str, request_id: &str) -> Response<Body> {
-    let code = status.as_u16();
-    let body = format!(
-        r#"{{"type":"urn:problem-type:product-catalog:{name}","title":"{title}","status":{code},"requestId":"{request_id}"}}"#
-    );
+/// What API Gateway answers by itself, as `serverless.yml` has it say.
+///
+/// # Panics
+///
+/// When `serverless.yml` says nothing for `response_type`.
+pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Body> {
+    #[derive(Deserialize)]
+    struct Said {
+        status: u16,
+        problem: String,
+        title: String,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Problem<'a> {
+        r#type: String,
+        title: &'a str,
+        status: u16,
+        request_id: &'a str,
+    }
+
+    let said = serverless_yml()["custom"]["gatewayResponses"][response_type].clone();
+    let said: Said = serde_yaml_ng::from_value(said).expect("a response in serverless.yml");
+    let problem = Problem {
+        r#type: format!("urn:problem-type:product-catalog:{}", said.problem),
+        title: &said.title,
+        status: said.status,
+        request_id,
+    };
     Response::builder()
-        .status(status)
+        .status(said.status)
+        .header("cache-control", "no-store")
         .header("content-type", "application/problem+json")
-        .body(Body::from(body))
+        .header("x-content-type-options", "nosniff")
+        .body(Body::from(serde_json::to_string(&problem).expect("JSON")))
         .expect("a valid response")
 }
 

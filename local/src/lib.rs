@@ -5,6 +5,7 @@ mod api;
 mod dynamodb;
 mod function;
 mod gateway;
+mod serverless;
 
 pub use api::LocalApi;
 pub use dynamodb::LocalDynamoDb;

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Creates a product through a deployed API and finds it: scripts/smoke-test.sh URL
+# It is the same product each time, so that a catalog is not filled with tests.
+set -euo pipefail
+
+url=${1:?the address of the API is missing: scripts/smoke-test.sh URL}
+product='{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}'
+
+call() {
+  # A new API takes some seconds until its name resolves and its stage answers.
+  curl --silent --show-error --fail-with-body --max-time 35 --retry 3 --retry-delay 2 --retry-all-errors "$@"
+}
+
+expect() {
+  [[ $2 == "$product" ]] && return
+  echo "smoke-test.sh: $1 should have answered with $product, and answered with: $2" >&2
+  exit 1
+}
+
+created=$(call --json "$product" "$url/product/create") || expect "POST $url/product/create" "$created"
+expect "POST $url/product/create" "$created"
+found=$(call "$url/product/find/smoke-test") || expect "GET $url/product/find/smoke-test" "$found"
+expect "GET $url/product/find/smoke-test" "$found"
+echo "Created a product and found it: $url/product/find/smoke-test"
