@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test format lint test-rust tools lint-deployment test-deployment
+.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,16 +26,29 @@ test-deployment: tools ## Policies, packages and scripts of the deployment
 format: ## Format the code
 	cargo fmt --all
 
-tools: .venv/installed node_modules/installed ## Install the pinned Python and Node tools here
+tools: .venv/installed .venv/checkov/installed node_modules/installed ## Install the pinned Python and Node tools here
 
 .venv/installed: requirements.txt
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet --require-hashes --requirement requirements.txt
+	.venv/bin/pip install --quiet --require-hashes --requirement $<
+	touch $@
+
+.venv/checkov/installed: requirements-checkov.txt
+	python3 -m venv .venv/checkov
+	.venv/checkov/bin/pip install --quiet --require-hashes --requirement $<
 	touch $@
 
 node_modules/installed: package.json package-lock.json .npmrc
 	npm ci --no-audit --no-fund
 	touch $@
 
-requirements.txt: requirements.in
-	uvx --from uv uv pip compile --generate-hashes --output-file $@ $<
+lock: .venv/uv/installed ## Write the lock files of the Python tools anew
+	for tools in requirements requirements-checkov; do \
+	  .venv/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock' --output-file $$tools.txt $$tools.in; \
+	done
+
+.venv/uv/installed:
+	python3 -m venv .venv/uv
+	.venv/uv/bin/pip install --quiet uv
+	touch $@

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Lints the scripts, the templates, and the templates that osls packages of serverless.yml for each stage.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+packaged=$(mktemp -d)
+trap 'rm -rf "$packaged"' EXIT
+
+.venv/bin/shellcheck scripts/*.sh .ci/run
+
+cp -r serverless.yml scripts "$packaged"
+mkdir "$packaged/dist"
+touch "$packaged/dist/create-product.zip" "$packaged/dist/find-product.zip"
+for stage in DEV STAGE PROD; do
+  (cd "$packaged" && "$OLDPWD/node_modules/.bin/osls" package --stage "$stage" --package "$stage" --region eu-west-1 \
+    --param cfnRoleArn=arn:aws:iam::222222222222:role/cf-execution-role-serverless)
+done
+
+.venv/bin/cfn-lint --non-zero-exit-code informational pipeline/*.yml target-roles/*.yml
+# W3005: osls says twice that a function depends on its role.
+.venv/bin/cfn-lint --non-zero-exit-code informational --ignore-checks W3005 -- "$packaged"/*/cloudformation-template-*-stack.json
+.venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory pipeline --directory target-roles
+# The reasons stand beside the checks that are skipped there.
+.venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory "$packaged" --config-file serverless.checkov.yaml
