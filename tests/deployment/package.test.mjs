@@ -1,0 +1,145 @@
+// What osls makes of serverless.yml, stage by stage, without credentials.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { forStage, Workspace } from './workspace.mjs';
+
+for (const stage of ['DEV', 'STAGE', 'PROD']) {
+  test(stage, async (t) => {
+    const workspace = await Workspace.create(t);
+    const packaged = await workspace.package(forStage(stage));
+    assert.equal(packaged.code, 0, packaged.stderr);
+    const template = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+    const { Resources: resources, Outputs: outputs } = template;
+    const ofType = (type) => Object.entries(resources).filter(([, { Type }]) => Type === type);
+
+    await t.test('each function has its own code, role and log', () => {
+      const functions = ofType('AWS::Lambda::Function').map(([, { Properties }]) => [
+        Properties.FunctionName,
+        Properties.Code.S3Key.split('/').at(-1),
+        Properties.Role['Fn::GetAtt'][0],
+        Properties.Architectures[0],
+        Properties.Runtime,
+      ]);
+      assert.deepEqual(functions, [
+        [`product-catalog-service-${stage}-create`, 'create-product.zip', 'CreateRole', 'arm64', 'provided.al2023'],
+        [`product-catalog-service-${stage}-find`, 'find-product.zip', 'FindRole', 'arm64', 'provided.al2023'],
+      ]);
+    });
+
+    await t.test('a role may do what its function does, within the boundary', () => {
+      const roles = ofType('AWS::IAM::Role');
+      assert.equal(roles.length, 2);
+      for (const [name, { Properties }] of roles) {
+        const [policy] = Properties.Policies;
+        const [table, log, traces] = policy.PolicyDocument.Statement;
+        assert.equal(Properties.Policies.length, 1);
+        assert.equal(policy.PolicyDocument.Statement.length, 3);
+        assert.equal(table.Action, name === 'CreateRole' ? 'dynamodb:PutItem' : 'dynamodb:GetItem');
+        assert.deepEqual(table.Resource, { 'Fn::GetAtt': ['ProductCatalogDynamoDBTable', 'Arn'] });
+        assert.deepEqual(log.Resource, { 'Fn::GetAtt': [name.replace('Role', 'LogGroup'), 'Arn'] });
+        assert.deepEqual(traces.Action, ['xray:PutTraceSegments', 'xray:PutTelemetryRecords']);
+        assert.equal(
+          Properties.PermissionsBoundary['Fn::Sub'],
+          `arn:\${AWS::Partition}:iam::\${AWS::AccountId}:policy/product-catalog-service-${stage}-boundary`,
+        );
+        assert.ok(Properties.RoleName.startsWith(`product-catalog-service-${stage}-`));
+      }
+    });
+
+    await t.test('nothing is allowed by a wildcard action', () => {
+      const statements = (value) => (value?.Effect ? [value] : Object.values(Object(value)).flatMap((inner) => (Object(inner) === inner ? statements(inner) : [])));
+      const all = statements(resources).map(({ Effect, Action }) => ({ Effect, Action: [Action].flat() }));
+      // The trust, the table, the log and the traces of two roles; the deployment bucket's refusal of all without TLS.
+      assert.equal(all.length, 9);
+      assert.deepEqual(all.filter(({ Action }) => Action.some((action) => action.includes('*'))), [{ Effect: 'Deny', Action: ['s3:*'] }]);
+    });
+
+    await t.test('the table is kept outside DEV', () => {
+      const { DeletionPolicy, UpdateReplacePolicy, Properties } = resources.ProductCatalogDynamoDBTable;
+      const kept = stage !== 'DEV';
+      assert.equal(DeletionPolicy, kept ? 'Retain' : 'Delete');
+      assert.equal(UpdateReplacePolicy, kept ? 'Retain' : 'Delete');
+      assert.equal(Properties.DeletionProtectionEnabled, kept);
+      assert.equal(Properties.TableName, 'PRODUCT_CATALOG');
+      assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST');
+      assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true);
+      assert.equal(Properties.SSESpecification.SSEEnabled, true);
+    });
+
+    await t.test('the routes are those of openapi.yaml', async () => {
+      const { paths } = parse(await workspace.read('openapi.yaml'));
+      const documented = Object.entries(paths).flatMap(([route, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${route}`));
+      const pathOf = (ref) => {
+        const parent = resources[ref]?.Properties.ParentId.Ref;
+        return `${parent ? pathOf(parent) : ''}/${resources[ref].Properties.PathPart}`;
+      };
+      const deployed = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => `${Properties.HttpMethod} ${pathOf(Properties.ResourceId.Ref)}`);
+      assert.deepEqual(deployed.sort(), documented.sort());
+    });
+
+    await t.test('the stage is limited and logged, and its deployment has every answer of the gateway', () => {
+      const [[id, deployment]] = ofType('AWS::ApiGateway::Deployment');
+      const { Properties } = resources.ApiGatewayStage;
+      assert.equal(deployment.Properties.StageName, undefined);
+      assert.deepEqual(Properties.DeploymentId, { Ref: id });
+      assert.equal(Properties.StageName, stage);
+      assert.equal(Properties.MethodSettings[0].ThrottlingRateLimit, 100);
+      assert.equal(Properties.MethodSettings[0].DataTraceEnabled, false);
+      const line = JSON.parse(Properties.AccessLogSetting.Format);
+      assert.equal(line.requestId, '$context.requestId');
+
+      const answers = ofType('AWS::ApiGateway::GatewayResponse');
+      assert.equal(answers.length, 8);
+      for (const [name, { Properties: answer }] of answers) {
+        assert.ok(deployment.DependsOn.includes(name));
+        assert.equal(answer.ResponseParameters['gatewayresponse.header.Content-Type'], "'application/problem+json'");
+        const problem = JSON.parse(answer.ResponseTemplates['application/json']);
+        assert.equal(String(problem.status), answer.StatusCode);
+        assert.equal(problem.requestId, '$context.requestId');
+      }
+      const unknownRoute = answers.find(([, answer]) => answer.Properties.ResponseType === 'MISSING_AUTHENTICATION_TOKEN');
+      assert.equal(unknownRoute[1].Properties.StatusCode, '404');
+    });
+
+    await t.test('the address is an output', () => {
+      assert.ok(JSON.stringify(outputs.ServiceEndpoint.Value).includes(`/${stage}`));
+    });
+
+    await t.test('no region and no account is written into it', () => {
+      assert.doesNotMatch(JSON.stringify(template), /\b\d{12}\b(?!\d)|us-east-1|eu-west-1/);
+    });
+  });
+}
+
+test('parameters change the table, the architecture and nothing else', async (t) => {
+  const template = async (env) => {
+    const workspace = await Workspace.create(t);
+    const packaged = await workspace.package({ ...forStage('DEV'), ...env });
+    assert.equal(packaged.code, 0, packaged.stderr);
+    return workspace.read('dist/package/cloudformation-template-update-stack.json');
+  };
+  const plain = await template({});
+  const changed = await template({ TABLE_NAME: 'PRODUCTS', ARCHITECTURE: 'x86_64' });
+  // osls names a package's objects and its deployment by the time.
+  const timeless = (text) => text.replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/').replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment');
+  assert.notEqual(timeless(changed), timeless(plain));
+  assert.equal(timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'), timeless(plain));
+});
+
+test('equal code makes equal zips, whenever and with whatever mode it was built', async (t) => {
+  const hashes = async (umask) => {
+    const workspace = await Workspace.create(t);
+    const before = process.umask(umask);
+    const packaged = await workspace.package(forStage('DEV'));
+    process.umask(before);
+    assert.equal(packaged.code, 0, packaged.stderr);
+    const zips = await Promise.all(['create-product', 'find-product'].map((name) => workspace.read('dist', `${name}.zip`)));
+    return zips.map((zip) => createHash('sha256').update(zip).digest('hex'));
+  };
+  const [create, find] = await hashes(0o022);
+  assert.notEqual(create, find);
+  assert.deepEqual(await hashes(0o077), [create, find]);
+});

@@ -1,0 +1,170 @@
+// The scripts of the pipeline, and how they fail: with a line that says why, and with nothing half-deployed.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { access } from 'node:fs/promises';
+import { test } from 'node:test';
+import { account, forStage, Workspace } from './workspace.mjs';
+
+const stranger = '333333333333';
+const deployRole = {
+  STAGE: 'DEV',
+  TARGET_ACCOUNT_ID: account,
+  CROSS_ACCOUNT_ROLE: `arn:aws:iam::${account}:role/cross-account-role-serverless-deployment-DEV`,
+  EXTERNAL_ID: 'an-external-id',
+};
+
+test('packaging refuses what it would package wrongly, before it builds', async (t) => {
+  const refusals = [
+    [{ STAGE: undefined }, "package.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
+    [{ STAGE: 'dev' }, "package.sh: STAGE must be DEV, STAGE or PROD, and is 'dev'\n"],
+    [{ TARGET_ACCOUNT_ID: undefined }, "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n"],
+    [{ TARGET_ACCOUNT_ID: '1234' }, "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '1234'\n"],
+    [{ CF_EXECUTION_ROLE: undefined }, `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is ''\n`],
+    [
+      { CF_EXECUTION_ROLE: `arn:aws:iam::${stranger}:role/cf` },
+      `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is 'arn:aws:iam::${stranger}:role/cf'\n`,
+    ],
+    [{ AWS_REGION: undefined }, 'package.sh: AWS_REGION must be the region to deploy to, and is not set\n'],
+    [{ ARCHITECTURE: 'arm' }, "package.sh: ARCHITECTURE must be arm64 or x86_64, and is 'arm'\n"],
+  ];
+  for (const [env, line] of refusals) {
+    const workspace = await Workspace.create(t);
+    const packaged = await workspace.package(defined({ ...forStage('DEV'), ...env }));
+    assert.equal(packaged.code, 1);
+    assert.equal(packaged.stderr, line);
+    assert.deepEqual(await workspace.calls(), []);
+  }
+});
+
+test('a build that fails leaves no package, not even an older one', async (t) => {
+  const workspace = await Workspace.create(t);
+  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  await access(workspace.path('dist/package/serverless-state.json'));
+  await workspace.command('cargo', 'echo "error: could not compile" >&2; exit 101');
+  const packaged = await workspace.run('scripts/package.sh', [], forStage('DEV'));
+  assert.equal(packaged.code, 101);
+  assert.equal(packaged.stderr, 'error: could not compile\n');
+  await assert.rejects(access(workspace.path('dist/package')));
+});
+
+test('packaging needs no credentials and makes no call', async (t) => {
+  const workspace = await Workspace.create(t);
+  // Whoever asks for credentials finds none, and whoever calls AWS finds nobody there.
+  const packaged = await workspace.package({
+    ...forStage('PROD'),
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+  });
+  assert.equal(packaged.code, 0, packaged.stderr);
+  assert.deepEqual(await workspace.calls(), [
+    'cargo lambda build --release --locked --arm64 --package create-product --package find-product',
+  ]);
+});
+
+test('deploying refuses another stage, another account and a missing package, before any call', async (t) => {
+  const refusals = [
+    [{ STAGE: undefined }, "deploy.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
+    [{ STAGE: 'PROD' }, 'deploy.sh: the package in dist/ is of stage DEV and not of PROD: nothing is deployed\n'],
+    [{ TARGET_ACCOUNT_ID: undefined }, "deploy.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n"],
+    [
+      { TARGET_ACCOUNT_ID: stranger },
+      `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, and is '${deployRole.CROSS_ACCOUNT_ROLE}'\n`,
+    ],
+    [
+      { TARGET_ACCOUNT_ID: stranger, CROSS_ACCOUNT_ROLE: `arn:aws:iam::${stranger}:role/r` },
+      `deploy.sh: the package in dist/ is for the account of ${forStage('DEV').CF_EXECUTION_ROLE} and not for ${stranger}: nothing is deployed\n`,
+    ],
+    [{ CROSS_ACCOUNT_ROLE: undefined }, `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${account}, and is ''\n`],
+    [{ EXTERNAL_ID: undefined }, 'deploy.sh: EXTERNAL_ID must be the external id that the cross-account role asks for, and is not set\n'],
+  ];
+  const workspace = await Workspace.create(t);
+  await workspace.command('aws', 'exit 1');
+  const deploy = (env) => workspace.run('scripts/deploy.sh', [], defined({ ...deployRole, ...env }));
+
+  const missing = await deploy({});
+  assert.equal(missing.code, 1);
+  assert.equal(missing.stderr, 'deploy.sh: there is no package in dist/package: run scripts/package.sh first\n');
+
+  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  const before = await workspace.calls();
+  for (const [env, line] of refusals) {
+    const deployed = await deploy(env);
+    assert.equal(deployed.code, 1);
+    assert.equal(deployed.stderr, line);
+  }
+  assert.deepEqual(await workspace.calls(), before);
+});
+
+test('a role that cannot be assumed ends the deployment', async (t) => {
+  const workspace = await Workspace.create(t);
+  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  await workspace.command('aws', 'echo "An error occurred (AccessDenied) when calling the AssumeRole operation" >&2; exit 254');
+  const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
+  assert.equal(deployed.code, 254);
+  assert.match(deployed.stderr, /AccessDenied/);
+  const [, assume, ...more] = await workspace.calls();
+  assert.match(assume, /^aws sts assume-role .*--external-id an-external-id/);
+  assert.deepEqual(more, []);
+});
+
+test('the credentials of the target account are never printed', async (t) => {
+  const workspace = await Workspace.create(t);
+  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  await workspace.command('aws', `case $1 in
+    sts) printf 'canary-key\\tcanary-secret\\tcanary-token\\n' ;;
+    cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo https://api.example/DEV ;;
+  esac`);
+  // osls, which would call AWS: it has the credentials, and fails loudly.
+  await workspace.run('rm', ['node_modules']);
+  await workspace.run('mkdir', ['-p', 'node_modules/.bin']);
+  await workspace.run('ln', ['-s', '../../bin/osls', 'node_modules/.bin/osls']);
+  await workspace.command('osls', '[[ $AWS_SESSION_TOKEN == canary-token ]]');
+  const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
+  assert.equal(deployed.code, 0, deployed.stderr);
+  assert.equal(await workspace.read('api-endpoint.txt'), 'https://api.example/DEV\n');
+  assert.match(deployed.stdout, /The API answers at https:\/\/api\.example\/DEV/);
+  assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
+});
+
+test('the smoke test passes over an API that keeps its product', async (t) => {
+  const { url } = await api(t, (request, body, kept) => (request.method === 'POST' ? [201, (kept.product = body)] : [200, kept.product]));
+  const tried = await smokeTest(t, url);
+  assert.equal(tried.code, 0, tried.stderr);
+  assert.equal(tried.stdout, `Created a product and found it: ${url}/product/find/smoke-test\n`);
+});
+
+test('the smoke test fails over an API that loses, changes or refuses its product', async (t) => {
+  const broken = {
+    loses: (request, body) => (request.method === 'POST' ? [201, body] : [404, '{"title":"No product has this id"}']),
+    changes: (request, body) => (request.method === 'POST' ? [201, body] : [200, '{"id":"smoke-test"}']),
+    refuses: () => [500, '{"title":"Something is wrong on our side"}'],
+  };
+  await Promise.all(Object.values(broken).map(async (answer) => {
+    const { url } = await api(t, answer);
+    const tried = await smokeTest(t, url);
+    assert.equal(tried.code, 1);
+    assert.match(tried.stderr, /smoke-test\.sh: (GET|POST) http.* should have answered with \{"id":"smoke-test",.*\}, and answered with: \{/);
+    assert.equal(tried.stdout, '');
+  }));
+});
+
+const defined = (env) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+
+async function smokeTest(t, url) {
+  const workspace = await Workspace.create(t);
+  return workspace.run('scripts/smoke-test.sh', [url]);
+}
+
+/** An API on loopback whose answers are `answer(request, body, kept)`: a status and a body. */
+async function api(t, answer) {
+  const kept = {};
+  const server = createServer(async (request, response) => {
+    const body = (await request.toArray()).join('');
+    const [status, text] = answer(request, body, kept);
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(text);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { url: `http://127.0.0.1:${server.address().port}` };
+}

@@ -1,0 +1,61 @@
+// A folder with what a CodeBuild project has: the files of the deployment, and functions that are none.
+
+import { execFile } from 'node:child_process';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+export const root = path.resolve(import.meta.dirname, '../..');
+export const account = '222222222222';
+export const executionRole = `arn:aws:iam::${account}:role/cf-execution-role-serverless-DEV`;
+
+export class Workspace {
+  /** Makes one in a temporary folder; `t.after` removes it. */
+  static async create(t) {
+    const workspace = new Workspace();
+    workspace.folder = await mkdtemp(path.join(tmpdir(), 'product-catalog-'));
+    t.after(() => rm(workspace.folder, { recursive: true }));
+    for (const name of ['serverless.yml', 'scripts', 'openapi.yaml']) {
+      await cp(path.join(root, name), path.join(workspace.folder, name), { recursive: true });
+    }
+    await symlink(path.join(root, 'node_modules'), path.join(workspace.folder, 'node_modules'));
+    await mkdir(path.join(workspace.folder, 'bin'));
+    return workspace;
+  }
+
+  path(...names) {
+    return path.join(this.folder, ...names);
+  }
+
+  read(...names) {
+    return readFile(this.path(...names), 'utf8');
+  }
+
+  /** Puts a command before all others of its name: a line of bash. */
+  async command(name, line) {
+    await writeFile(this.path('bin', name), `#!/usr/bin/env bash\necho "${name} $*" >>"${this.path('calls')}"\n${line}\n`);
+    await chmod(this.path('bin', name), 0o755);
+  }
+
+  /** The calls of such commands so far, a line each. */
+  async calls() {
+    const calls = await this.read('calls').catch(() => '');
+    return calls.split('\n').filter(Boolean);
+  }
+
+  /** Runs a command with this environment and nothing of ours: its exit code and its output. */
+  run(command, args, env = {}) {
+    const options = { cwd: this.folder, env: { PATH: `${this.path('bin')}:${process.env.PATH}`, HOME: this.folder, ...env } };
+    return new Promise((resolve) => {
+      execFile(command, args, options, (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }));
+    });
+  }
+
+  /** Packages with scripts/package.sh, over a cargo that builds in no time. */
+  async package(env) {
+    await this.command('cargo', 'for f in create-product find-product; do mkdir -p target/lambda/$f; echo $f >target/lambda/$f/bootstrap; done');
+    return this.run('scripts/package.sh', [], env);
+  }
+}
+
+export const forStage = (stage) => ({ STAGE: stage, TARGET_ACCOUNT_ID: account, CF_EXECUTION_ROLE: executionRole, AWS_REGION: 'eu-west-1' });
