@@ -1,0 +1,696 @@
+// What each role of the pipeline may do, asked of an offline policy evaluator. Every "no" stands
+// beside a "yes" that differs in one thing, so that a policy read wrongly cannot pass for a denial.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { isWildcardOnlyAction, runSimulation, runUnsafeSimulation } from '@cloud-copilot/iam-simulate';
+import { read, resources } from './template.mjs';
+
+const TOOLS = '111111111111';
+const TARGET = '222222222222';
+const THIRD = '333333333333';
+const REGION = 'eu-central-1';
+const EXTERNAL_ID = 'product-catalog-7f3a';
+const ORGANIZATION = 'o-a1b2c3d4e5';
+
+const templates = ['pipeline/pipeline.yml', 'target-roles/deployment-role.yml', 'target-roles/execution-role.yml'];
+
+const pipeline = (parameters = {}) =>
+  resources('pipeline/pipeline.yml', {
+    account: TOOLS,
+    region: REGION,
+    parameters: { TargetAccountID: TARGET, ExternalId: EXTERNAL_ID, ...parameters },
+  });
+const deployment = (parameters = {}) =>
+  resources('target-roles/deployment-role.yml', {
+    account: TARGET,
+    region: REGION,
+    parameters: { ToolsAccountID: TOOLS, ExternalId: EXTERNAL_ID, ...parameters },
+  });
+const execution = (parameters = {}) =>
+  resources('target-roles/execution-role.yml', { account: TARGET, region: REGION, parameters });
+
+/** Someone with these policies; a role of a template brings its own. */
+const principal = (arn, policies) => ({ arn, policies: policies.map((policy, i) => ({ name: `${i}`, policy })) });
+const role = ({ Arn, Policies = [] }) => principal(Arn, Policies.map(({ PolicyDocument }) => PolicyDocument));
+const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+const administrator = (arn) => principal(arn, [everything]);
+const alsoAdministrator = ({ arn, policies }) => ({ arn, policies: [...policies, { name: 'everything', policy: everything }] });
+const trusts = (arn) => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: arn }, Action: 'sts:AssumeRole' }],
+});
+
+/** May this principal do that? A question that the evaluator does not understand is an error. */
+async function may(who, action, resource, { context = {}, owner = who.arn.split(':')[4], policy, boundary } = {}) {
+  const simulation = {
+    request: {
+      principal: who.arn,
+      action,
+      resource: { resource, accountId: owner },
+      contextVariables: {
+        'aws:PrincipalArn': who.arn,
+        'aws:ResourceAccount': owner,
+        'aws:SecureTransport': 'true',
+        ...context,
+      },
+    },
+    identityPolicies: who.policies,
+    permissionBoundaryPolicies: boundary && [{ name: 'boundary', policy: boundary }],
+    resourcePolicy: policy,
+    serviceControlPolicies: [],
+    resourceControlPolicies: [],
+  };
+  // The evaluator's data runs two ARNs of API Gateway into one, and so refuses to judge a POST.
+  if (action === 'apigateway:POST') return runUnsafeSimulation(simulation, {}) === 'Allowed';
+  const answer = await runSimulation(simulation, {});
+  assert.notEqual(answer.resultType, 'error', `${action} on ${resource}: ${JSON.stringify(answer.errors)}`);
+  const ignored = Object.keys(context).filter((key) => answer.result?.ignoredContextKeys?.includes(key));
+  assert.deepEqual(ignored, [], `${action} knows no such condition`);
+  return answer.overallResult === 'Allowed';
+}
+const service = (name) => principal(name, []);
+
+/** A fact made of questions: those that are allowed, and those that are denied. */
+const fact = (name, { allowed, denied }) =>
+  test(name, async () => {
+    assert.ok(allowed.length > 0 && denied.length > 0, 'a denial needs its allowed twin');
+    for (const question of allowed) assert.ok(await may(...question), `must be allowed: ${question.slice(1, 3).join(' on ')}`);
+    for (const question of denied) assert.ok(!(await may(...question)), `must be denied: ${question.slice(1, 3).join(' on ')}`);
+  });
+
+const dev = { execution: execution(), deployment: deployment(), pipeline: pipeline() };
+const prod = {
+  execution: execution({ DeploymentEnvironment: 'PROD' }),
+  deployment: deployment({ DeploymentEnvironment: 'PROD' }),
+  pipeline: pipeline({ DeploymentEnvironment: 'PROD' }),
+};
+const executionRole = role(dev.execution.ExecutionRole);
+const deploymentRole = role(dev.deployment.DeploymentRole);
+const { PipelineRole, BuildRole, DeployRole, PushRole } = dev.pipeline;
+const [pipelineRole, buildRole, deployRole, pushRole] = [PipelineRole, BuildRole, DeployRole, PushRole].map(role);
+const boundary = dev.execution.FunctionBoundary;
+
+const iam = (name, account = TARGET) => `arn:aws:iam::${account}:role/${name}`;
+const functionRole = iam('product-catalog-service-DEV-create-role');
+const lambda = (name) => `arn:aws:lambda:${REGION}:${TARGET}:function:${name}`;
+const table = (name) => `arn:aws:dynamodb:${REGION}:${TARGET}:table/${name}`;
+const logGroup = (name) => `arn:aws:logs:${REGION}:${TARGET}:log-group:${name}`;
+const stack = (name) => `arn:aws:cloudformation:${REGION}:${TARGET}:stack/${name}/6b3f0c5e`;
+const api = (path) => `arn:aws:apigateway:${REGION}::${path}`;
+const withinBoundary = { context: { 'iam:PermissionsBoundary': boundary.Arn } };
+const passedTo = (name) => ({ context: { 'iam:PassedToService': name } });
+
+// The names that CloudFormation may give the bucket: whole, and cut to 24 characters a part.
+const buckets = [
+  'product-catalog-service-dev-serverlessdeploymentbucket-1abc2def3ghi',
+  'product-catalog-service-d-serverlessdeploymentbuck-1abc2def3ghi',
+  'product-catalog-service-serverlessdeploymentbuck-1abc2def3ghi4',
+].map((name) => `arn:aws:s3:::${name}`);
+const [bucket] = buckets;
+const upload = (of, stage = 'DEV') => `${of}/serverless/product-catalog-service/${stage}/1700000000000-2023-11-14/create.zip`;
+
+// ---- The execution role: what CloudFormation may do --------------------------------------------
+
+fact('a role is written only with the boundary', {
+  allowed: ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:PutRolePermissionsBoundary', 'iam:UpdateAssumeRolePolicy'].map(
+    (action) => [executionRole, action, functionRole, withinBoundary]),
+  denied: ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:PutRolePermissionsBoundary', 'iam:UpdateAssumeRolePolicy'].flatMap(
+    (action) => [
+      [executionRole, action, functionRole],
+      [executionRole, action, functionRole, { context: { 'iam:PermissionsBoundary': 'arn:aws:iam::aws:policy/AdministratorAccess' } }],
+    ]),
+});
+
+fact('the boundary is never removed from a role, whatever else the execution role is given', {
+  allowed: [[administrator(executionRole.arn), 'iam:DeleteRolePermissionsBoundary', functionRole, withinBoundary]],
+  denied: [
+    [executionRole, 'iam:DeleteRolePermissionsBoundary', functionRole, withinBoundary],
+    [alsoAdministrator(executionRole), 'iam:DeleteRolePermissionsBoundary', functionRole, withinBoundary],
+  ],
+});
+
+const policyChanges = ['iam:CreatePolicyVersion', 'iam:SetDefaultPolicyVersion', 'iam:DeletePolicyVersion', 'iam:DeletePolicy'];
+fact('the boundary itself is never changed, whatever else the execution role is given', {
+  allowed: policyChanges.map((action) => [alsoAdministrator(executionRole), action, `${boundary.Arn}-of-another`]),
+  denied: policyChanges.flatMap((action) => [
+    [executionRole, action, boundary.Arn],
+    [alsoAdministrator(executionRole), action, boundary.Arn],
+  ]),
+});
+
+const foreignRoles = [
+  iam('administrators'),
+  iam('product-catalog-service-PROD-create-role'),
+  executionRole.arn,
+  deploymentRole.arn,
+  iam('product-catalog-service-DEV-deploy'), // the pipeline's, where tools and target are one account
+];
+fact('no role outside the stage is written, read or deleted', {
+  allowed: ['iam:PutRolePolicy', 'iam:GetRole', 'iam:DeleteRole'].map((action) => [executionRole, action, functionRole, action === 'iam:PutRolePolicy' ? withinBoundary : {}]),
+  denied: foreignRoles.flatMap((foreign) =>
+    ['iam:PutRolePolicy', 'iam:GetRole', 'iam:DeleteRole'].map((action) => [executionRole, action, foreign, action === 'iam:PutRolePolicy' ? withinBoundary : {}])),
+});
+
+fact('no managed policy is attached to any role', {
+  allowed: [[executionRole, 'iam:PutRolePolicy', functionRole, withinBoundary]],
+  denied: [[executionRole, 'iam:AttachRolePolicy', functionRole, withinBoundary]],
+});
+
+fact('Lambda is passed the roles of this stage, and nothing else is passed to anyone', {
+  allowed: [[executionRole, 'iam:PassRole', functionRole, passedTo('lambda.amazonaws.com')]],
+  denied: [
+    ...foreignRoles.map((foreign) => [executionRole, 'iam:PassRole', foreign, passedTo('lambda.amazonaws.com')]),
+    [executionRole, 'iam:PassRole', functionRole, passedTo('ec2.amazonaws.com')],
+    [executionRole, 'iam:PassRole', functionRole],
+  ],
+});
+
+fact('the execution role knows the functions of its stage only', {
+  allowed: [[executionRole, 'lambda:UpdateFunctionCode', lambda('product-catalog-service-DEV-create')]],
+  denied: [
+    [executionRole, 'lambda:UpdateFunctionCode', lambda('product-catalog-service-PROD-create')],
+    [executionRole, 'lambda:UpdateFunctionCode', lambda('payments')],
+    [executionRole, 'lambda:InvokeFunction', lambda('product-catalog-service-DEV-create')],
+  ],
+});
+
+fact('the execution role knows one table only, and none of its items', {
+  allowed: [[executionRole, 'dynamodb:UpdateTable', table('PRODUCT_CATALOG')]],
+  denied: [
+    [executionRole, 'dynamodb:UpdateTable', table('PRODUCT_CATALOG_OLD')],
+    [executionRole, 'dynamodb:Scan', table('PRODUCT_CATALOG')],
+    [executionRole, 'dynamodb:PutItem', table('PRODUCT_CATALOG')],
+  ],
+});
+
+fact('production never loses its table, whatever else the execution role is given', {
+  allowed: [
+    [executionRole, 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
+    [role(prod.execution.ExecutionRole), 'dynamodb:UpdateTable', table('PRODUCT_CATALOG')],
+  ],
+  denied: [
+    [role(prod.execution.ExecutionRole), 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
+    [alsoAdministrator(role(prod.execution.ExecutionRole)), 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
+  ],
+});
+
+fact('the execution role makes the deployment bucket, however its name is cut, and no other', {
+  allowed: buckets.map((own) => [executionRole, 's3:PutBucketPolicy', own]),
+  denied: [
+    [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc'],
+    [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
+  ],
+});
+
+fact('functions get the code of their own stage only', {
+  allowed: buckets.map((own) => [executionRole, 's3:GetObject', upload(own)]),
+  denied: [
+    [executionRole, 's3:GetObject', upload(bucket, 'PROD')],
+    [executionRole, 's3:PutObject', upload(bucket)],
+  ],
+});
+
+fact('only CloudFormation works with the execution role', {
+  allowed: [[service('cloudformation.amazonaws.com'), 'sts:AssumeRole', executionRole.arn, { owner: TARGET, policy: dev.execution.ExecutionRole.AssumeRolePolicyDocument }]],
+  denied: [
+    [service('lambda.amazonaws.com'), 'sts:AssumeRole', executionRole.arn, { owner: TARGET, policy: dev.execution.ExecutionRole.AssumeRolePolicyDocument }],
+    [administrator(deploymentRole.arn), 'sts:AssumeRole', executionRole.arn, { policy: dev.execution.ExecutionRole.AssumeRolePolicyDocument }],
+  ],
+});
+
+// ---- The boundary: what a function may do, with any role ----------------------------------------
+
+const aFunction = administrator(functionRole);
+const bounded = { boundary: boundary.PolicyDocument };
+fact('a function creates and finds products, logs and traces, whatever its role allows', {
+  allowed: [
+    [aFunction, 'dynamodb:PutItem', table('PRODUCT_CATALOG'), bounded],
+    [aFunction, 'dynamodb:GetItem', table('PRODUCT_CATALOG'), bounded],
+    [aFunction, 'logs:CreateLogStream', `${logGroup('/aws/lambda/product-catalog-service-DEV-create')}:log-stream:2026`, bounded],
+    [aFunction, 'logs:PutLogEvents', `${logGroup('/aws/lambda/product-catalog-service-DEV-find')}:log-stream:2026`, bounded],
+    [aFunction, 'xray:PutTraceSegments', '*', bounded],
+  ],
+  denied: [
+    [aFunction, 'dynamodb:DeleteItem', table('PRODUCT_CATALOG'), bounded],
+    [aFunction, 'dynamodb:PutItem', table('OTHER'), bounded],
+    [aFunction, 'logs:PutLogEvents', `${logGroup('/aws/lambda/product-catalog-service-PROD-find')}:log-stream:2026`, bounded],
+    [aFunction, 'iam:CreateRole', functionRole, bounded],
+    [aFunction, 'sts:AssumeRole', deploymentRole.arn, bounded],
+  ],
+});
+
+// ---- The deployment role: what the pipeline may do in the target account ------------------------
+
+const trust = dev.deployment.DeploymentRole.AssumeRolePolicyDocument;
+const assumes = (who, { externalId = EXTERNAL_ID, organization = ORGANIZATION, policy = trust, resource = deploymentRole.arn } = {}) => [
+  who, 'sts:AssumeRole', resource,
+  { owner: TARGET, policy, context: { 'sts:ExternalId': externalId, 'aws:PrincipalOrgID': organization } },
+];
+
+fact('the deployment role is assumed by the deploy role with its external id, and by nobody else', {
+  allowed: [assumes(deployRole), assumes(administrator(deployRole.arn))],
+  denied: [
+    assumes(administrator(deployRole.arn), { externalId: 'somebody-elses' }),
+    assumes(administrator(buildRole.arn)),
+    assumes(administrator(iam('administrators', TOOLS))),
+    assumes(administrator(iam('product-catalog-service-PROD-deploy', TOOLS))),
+    assumes(administrator(iam('product-catalog-service-DEV-deploy', THIRD))),
+    assumes(administrator(iam('administrators', TARGET))),
+  ],
+});
+
+test('the external id cannot be left out', async () => {
+  const asked = (context) => may(deployRole, 'sts:AssumeRole', deploymentRole.arn, { owner: TARGET, policy: trust, context });
+  assert.ok(await asked({ 'sts:ExternalId': EXTERNAL_ID }));
+  assert.ok(!(await asked({})));
+});
+
+const ofAnOrganization = deployment({ OrganizationID: ORGANIZATION }).DeploymentRole.AssumeRolePolicyDocument;
+fact('with an organization the deployment role is assumed from that organization only', {
+  allowed: [assumes(deployRole, { policy: ofAnOrganization }), assumes(deployRole, { organization: 'o-zzzzzzzzzz' })],
+  denied: [assumes(deployRole, { policy: ofAnOrganization, organization: 'o-zzzzzzzzzz' })],
+});
+
+const named = deployment({ DeployRoleName: 'ci-deploy' }).DeploymentRole.AssumeRolePolicyDocument;
+fact('a deploy role of another name is trusted when both templates are given it', {
+  allowed: [assumes(role(pipeline({ DeployRoleName: 'ci-deploy' }).DeployRole), { policy: named })],
+  denied: [assumes(deployRole, { policy: named })],
+});
+
+const own = stack('product-catalog-service-DEV');
+const with_ = (arn) => ({ context: { 'cloudformation:RoleArn': arn } });
+fact('a change set carries the execution role', {
+  allowed: [[deploymentRole, 'cloudformation:CreateChangeSet', own, with_(executionRole.arn)]],
+  denied: [
+    [deploymentRole, 'cloudformation:CreateChangeSet', own],
+    [deploymentRole, 'cloudformation:CreateChangeSet', own, with_(iam('administrators'))],
+    [deploymentRole, 'cloudformation:CreateStack', own, with_(executionRole.arn)],
+    [deploymentRole, 'cloudformation:UpdateStack', own, with_(executionRole.arn)],
+  ],
+});
+
+fact('the deployment role knows one stack only', {
+  allowed: ['ExecuteChangeSet', 'DeleteChangeSet', 'GetTemplate'].map((action) => [deploymentRole, `cloudformation:${action}`, own]),
+  denied: ['product-catalog-service-PROD', 'product-catalog-service-DEV-2', 'payments-DEV', 'product-catalog-service-DEV-roles'].flatMap((other) => [
+    ...['ExecuteChangeSet', 'DeleteChangeSet', 'GetTemplate'].map((action) => [deploymentRole, `cloudformation:${action}`, stack(other)]),
+    [deploymentRole, 'cloudformation:CreateChangeSet', stack(other), with_(executionRole.arn)],
+  ]),
+});
+
+fact('the deployment role passes the execution role of its stage to CloudFormation only', {
+  allowed: [[deploymentRole, 'iam:PassRole', executionRole.arn, passedTo('cloudformation.amazonaws.com')]],
+  denied: [
+    [deploymentRole, 'iam:PassRole', executionRole.arn, passedTo('lambda.amazonaws.com')],
+    [deploymentRole, 'iam:PassRole', executionRole.arn],
+    [deploymentRole, 'iam:PassRole', prod.execution.ExecutionRole.Arn, passedTo('cloudformation.amazonaws.com')],
+    [deploymentRole, 'iam:PassRole', functionRole, passedTo('cloudformation.amazonaws.com')],
+  ],
+});
+
+const production = role(prod.deployment.DeploymentRole);
+fact('production is never deleted, whatever else the deployment role is given', {
+  allowed: [
+    [deploymentRole, 'cloudformation:DeleteStack', own],
+    [production, 'cloudformation:ExecuteChangeSet', stack('product-catalog-service-PROD')],
+  ],
+  denied: [
+    [production, 'cloudformation:DeleteStack', stack('product-catalog-service-PROD')],
+    [alsoAdministrator(production), 'cloudformation:DeleteStack', stack('product-catalog-service-PROD')],
+    [deploymentRole, 'cloudformation:DeleteStack', stack('product-catalog-service-PROD')],
+  ],
+});
+
+fact('packages go to the deployment bucket of this account, and to this stage', {
+  allowed: buckets.map((of) => [deploymentRole, 's3:PutObject', upload(of)]),
+  denied: [
+    [deploymentRole, 's3:PutObject', upload('arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc')],
+    [deploymentRole, 's3:PutObject', upload(bucket, 'PROD')],
+    [deploymentRole, 's3:PutObject', upload(bucket), { owner: THIRD, policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:PutObject', Resource: '*' }] } }],
+    [deploymentRole, 's3:PutBucketPolicy', bucket],
+  ],
+});
+
+fact('the deployment role makes nothing by itself', {
+  allowed: [[deploymentRole, 'lambda:GetFunction', lambda('product-catalog-service-DEV-create')]],
+  denied: [
+    [deploymentRole, 'lambda:UpdateFunctionCode', lambda('product-catalog-service-DEV-create')],
+    [deploymentRole, 'lambda:GetFunction', lambda('product-catalog-service-PROD-create')],
+    [deploymentRole, 'dynamodb:GetItem', table('PRODUCT_CATALOG')],
+    [deploymentRole, 'iam:CreateRole', functionRole, withinBoundary],
+    [deploymentRole, 'apigateway:PATCH', api('/restapis/a1b2c3/stages/PROD')],
+    [deploymentRole, 'apigateway:DELETE', api('/restapis/a1b2c3')],
+  ],
+});
+
+// What osls 4.3.1 calls when it deploys, in its order.
+const oslsCalls = [
+  ['cloudformation:DescribeStacks', own],
+  ['cloudformation:CreateChangeSet', own, with_(executionRole.arn)],
+  ['iam:PassRole', executionRole.arn, passedTo('cloudformation.amazonaws.com')],
+  ['cloudformation:TagResource', own],
+  ['cloudformation:DescribeChangeSet', own],
+  ['cloudformation:ExecuteChangeSet', own],
+  ['cloudformation:DescribeStackEvents', own],
+  ['cloudformation:DescribeStackResource', own],
+  ['s3:ListBucket', bucket],
+  ['s3:GetBucketLocation', bucket],
+  ['s3:GetObject', upload(bucket)],
+  ['lambda:GetFunction', lambda('product-catalog-service-DEV-create')],
+  ['s3:PutObject', upload(bucket)],
+  ['s3:AbortMultipartUpload', upload(bucket)],
+  ['cloudformation:ValidateTemplate', '*'],
+  ['cloudformation:DeleteChangeSet', own],
+  ['cloudformation:SetStackPolicy', own],
+  ['cloudformation:DescribeStackResources', own],
+  ['cloudformation:ListStackResources', own],
+  ['cloudformation:GetTemplate', own],
+  ['apigateway:GET', api('/restapis')],
+  ['apigateway:GET', api('/restapis/a1b2c3/stages/DEV')],
+  ['apigateway:GET', api('/restapis/a1b2c3/deployments')],
+  ['apigateway:PATCH', api('/restapis/a1b2c3/stages/DEV')],
+  ['apigateway:PUT', api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3%2Fstages%2FDEV')],
+  ['apigateway:DELETE', api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3%2Fstages%2FDEV')],
+  ['s3:DeleteObject', upload(bucket)],
+];
+// No stage is named where a template is looked at, in the bucket's name and in API Gateway's ids.
+const ofTheStage = ([action, resource]) => resource.includes('DEV') && (!action.startsWith('apigateway:') || action === 'apigateway:PATCH');
+fact('the deployment role may make every call of a deploy, and that of production none for DEV', {
+  allowed: oslsCalls.map((call) => [deploymentRole, ...call]),
+  denied: oslsCalls.filter(ofTheStage).map((call) => [production, ...call]),
+});
+
+// ---- The tools account --------------------------------------------------------------------------
+
+const openToAll = { policy: trusts('*') };
+fact('the build assumes no role, even one that trusts everybody; the deployment exactly one', {
+  allowed: [assumes(deployRole, openToAll)],
+  denied: [
+    assumes(buildRole, openToAll),
+    assumes(buildRole, { ...openToAll, resource: iam('administrators') }),
+    assumes(pipelineRole, openToAll),
+    assumes(pushRole, openToAll),
+    assumes(deployRole, { ...openToAll, resource: iam('administrators') }),
+    assumes(deployRole, { ...openToAll, resource: prod.deployment.DeploymentRole.Arn }),
+    assumes(deployRole, { ...openToAll, resource: executionRole.arn }),
+  ],
+});
+
+const codebuild = (name) => `arn:aws:codebuild:${REGION}:${TOOLS}:project/${name}`;
+const codepipeline = (name) => `arn:aws:codepipeline:${REGION}:${TOOLS}:${name}`;
+const rule = (name) => `arn:aws:events:${REGION}:${TOOLS}:rule/${name}`;
+for (const [what, made, principalOf, source, other] of [
+  ['pipeline', PipelineRole, 'codepipeline.amazonaws.com', codepipeline('product-catalog-service-DEV'), codepipeline('product-catalog-service-PROD')],
+  ['build project', BuildRole, 'codebuild.amazonaws.com', codebuild('product-catalog-service-DEV-build'), codebuild('product-catalog-service-DEV-deploy')],
+  ['deploy project', DeployRole, 'codebuild.amazonaws.com', codebuild('product-catalog-service-DEV-deploy'), codebuild('product-catalog-service-DEV-build')],
+  ['push rule', PushRole, 'events.amazonaws.com', rule('product-catalog-service-DEV-push'), rule('product-catalog-service-PROD-push')],
+]) {
+  const works = (name, arn, account) => [
+    service(name), 'sts:AssumeRole', made.Arn,
+    { owner: TOOLS, policy: made.AssumeRolePolicyDocument, context: { 'aws:SourceArn': arn, 'aws:SourceAccount': account } },
+  ];
+  fact(`only the ${what} works with its role`, {
+    allowed: [works(principalOf, source, TOOLS)],
+    denied: [works(principalOf, other, TOOLS), works(principalOf, source, THIRD), works('lambda.amazonaws.com', source, TOOLS)],
+  });
+}
+
+const repository = (name) => `arn:aws:codecommit:${REGION}:${TOOLS}:${name}`;
+const connection = `arn:aws:codeconnections:${REGION}:${TOOLS}:connection/7f3a`;
+const connected = role(pipeline({ ConnectionArn: connection, FullRepositoryId: 'owner/product-catalog' }).PipelineRole);
+fact('the pipeline fetches its source from one repository', {
+  allowed: [
+    ...['GetBranch', 'GetCommit', 'UploadArchive', 'GetUploadArchiveStatus', 'CancelUploadArchive'].map(
+      (action) => [pipelineRole, `codecommit:${action}`, repository('product-catalog-service')]),
+    [connected, 'codeconnections:UseConnection', connection],
+  ],
+  denied: [
+    [pipelineRole, 'codecommit:GetCommit', repository('payments')],
+    [pipelineRole, 'codecommit:GitPush', repository('product-catalog-service')],
+    [pipelineRole, 'codeconnections:UseConnection', connection],
+    [connected, 'codeconnections:UseConnection', `${connection}b`],
+    [connected, 'codecommit:GetCommit', repository('product-catalog-service')],
+  ],
+});
+
+fact('the pipeline runs its own two projects and passes no role', {
+  allowed: ['build', 'deploy'].flatMap((name) => ['codebuild:StartBuild', 'codebuild:BatchGetBuilds'].map(
+    (action) => [pipelineRole, action, codebuild(`product-catalog-service-DEV-${name}`)])),
+  denied: [
+    [pipelineRole, 'codebuild:StartBuild', codebuild('product-catalog-service-PROD-deploy')],
+    [pipelineRole, 'codebuild:UpdateProject', codebuild('product-catalog-service-DEV-build')],
+    [pipelineRole, 'iam:PassRole', DeployRole.Arn, passedTo('codebuild.amazonaws.com')],
+  ],
+});
+
+fact('a push starts this pipeline only', {
+  allowed: [[pushRole, 'codepipeline:StartPipelineExecution', codepipeline('product-catalog-service-DEV')]],
+  denied: [[pushRole, 'codepipeline:StartPipelineExecution', codepipeline('product-catalog-service-PROD')]],
+});
+
+const { ArtifactBucket, ArtifactBucketPolicy, Key } = dev.pipeline;
+const artifact = `${ArtifactBucket.Arn}/product-catalog-serv/Package/x1y2z3`;
+const hands = (who) => [
+  [who, 's3:GetObject', artifact],
+  [who, 's3:GetObjectVersion', artifact],
+  [who, 's3:PutObject', artifact],
+  [who, 's3:GetBucketLocation', ArtifactBucket.Arn],
+  [who, 'kms:Decrypt', Key.Arn, { policy: Key.KeyPolicy }],
+  [who, 'kms:GenerateDataKey', Key.Arn, { policy: Key.KeyPolicy }],
+];
+fact('the three roles hand on artifacts, in one bucket and with one key', {
+  allowed: [pipelineRole, buildRole, deployRole].flatMap(hands),
+  denied: [pipelineRole, buildRole, deployRole].flatMap((who) => [
+    [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
+    [who, 's3:DeleteObject', artifact],
+    [who, 's3:DeleteObjectVersion', artifact],
+    [who, 's3:PutBucketPolicy', ArtifactBucket.Arn],
+    [who, 'kms:Decrypt', `${Key.Arn}-2`, { policy: Key.KeyPolicy }],
+    [who, 'kms:PutKeyPolicy', Key.Arn, { policy: Key.KeyPolicy }],
+  ]),
+});
+
+// The evaluator takes no colon in the name of an encryption context: here it is called "group".
+const keyPolicy = JSON.parse(JSON.stringify(Key.KeyPolicy).replace('EncryptionContext:aws:logs:arn', 'EncryptionContext:group'));
+const encryptsLogs = (account, name) => [
+  service(`logs.${REGION}.amazonaws.com`), 'kms:GenerateDataKey', Key.Arn,
+  { owner: TOOLS, policy: keyPolicy, context: { 'kms:EncryptionContext:group': `arn:aws:logs:${REGION}:${account}:log-group:${name}` } },
+];
+fact('the key serves its own account and the logs of its own builds', {
+  allowed: [
+    [administrator(iam('administrators', TOOLS)), 'kms:PutKeyPolicy', Key.Arn, { policy: Key.KeyPolicy }],
+    encryptsLogs(TOOLS, '/aws/codebuild/product-catalog-service-DEV-build'),
+  ],
+  denied: [
+    [administrator(deploymentRole.arn), 'kms:Decrypt', Key.Arn, { owner: TOOLS, policy: Key.KeyPolicy }],
+    encryptsLogs(THIRD, '/aws/codebuild/product-catalog-service-DEV-build'),
+    encryptsLogs(TOOLS, '/aws/codebuild/payments'),
+  ],
+});
+
+const anyone = administrator(iam('administrators', TOOLS));
+const overTls = (yes) => ({ policy: ArtifactBucketPolicy.PolicyDocument, context: { 'aws:SecureTransport': `${yes}` } });
+fact('nothing is done in the artifact bucket without TLS', {
+  allowed: [[anyone, 's3:GetObject', artifact, overTls(true)], [anyone, 's3:ListBucket', ArtifactBucket.Arn, overTls(true)]],
+  denied: [[anyone, 's3:GetObject', artifact, overTls(false)], [anyone, 's3:ListBucket', ArtifactBucket.Arn, overTls(false)]],
+});
+
+const buildLogs = (name) => `arn:aws:logs:${REGION}:${TOOLS}:log-group:/aws/codebuild/${name}:log-stream:1`;
+fact('each project writes its own log', {
+  allowed: [
+    [buildRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-build')],
+    [deployRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-deploy')],
+  ],
+  denied: [
+    [buildRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-deploy')],
+    [deployRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-build')],
+  ],
+});
+
+// ---- What CloudFormation's own schemas say it needs ---------------------------------------------
+
+const schemas = (() => {
+  const lib = new URL('../../.venv/lib/', import.meta.url);
+  const [python] = readdirSync(lib).filter((name) => name.startsWith('python'));
+  return new URL(`${python}/site-packages/cfnlint/data/schemas/`, lib);
+})();
+const json = (path) => JSON.parse(readFileSync(new URL(path, schemas), 'utf8'));
+const schemaOf = json('providers/us-east-1.json');
+
+const pathOfTags = api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3');
+const gateway = (collection, item) => (action) => ({ 'apigateway:POST': api(collection), 'apigateway:PUT': item.startsWith('/restapis') ? api(item) : pathOfTags })[action] ?? api(item);
+const always = (arn) => () => arn;
+
+// Each resource type that the stack has, or will have: the ARN that its own service is asked about.
+const stackResources = {
+  'AWS::ApiGateway::ApiKey': gateway('/apikeys', '/apikeys/k1'),
+  'AWS::ApiGateway::Deployment': gateway('/restapis/a1b2c3/deployments', '/restapis/a1b2c3/deployments/d1'),
+  'AWS::ApiGateway::GatewayResponse': gateway('/restapis/a1b2c3/gatewayresponses', '/restapis/a1b2c3/gatewayresponses/DEFAULT_4XX'),
+  'AWS::ApiGateway::Method': gateway('/restapis/a1b2c3/resources/r1/methods', '/restapis/a1b2c3/resources/r1/methods/POST'),
+  'AWS::ApiGateway::Resource': gateway('/restapis/a1b2c3/resources/r1', '/restapis/a1b2c3/resources/r1'),
+  'AWS::ApiGateway::RestApi': gateway('/restapis', '/restapis/a1b2c3'),
+  'AWS::ApiGateway::Stage': gateway('/restapis/a1b2c3/stages', '/restapis/a1b2c3/stages/DEV'),
+  'AWS::ApiGateway::UsagePlan': gateway('/usageplans', '/usageplans/p1'),
+  'AWS::ApiGateway::UsagePlanKey': gateway('/usageplans/p1/keys', '/usageplans/p1/keys/k1'),
+  'AWS::CloudWatch::Alarm': always(`arn:aws:cloudwatch:${REGION}:${TARGET}:alarm:product-catalog-service-DEV-errors`),
+  'AWS::CloudWatch::Dashboard': always(`arn:aws:cloudwatch::${TARGET}:dashboard/product-catalog-service-DEV`),
+  'AWS::DynamoDB::Table': always(table('PRODUCT_CATALOG')),
+  'AWS::IAM::Role': always(functionRole),
+  'AWS::Lambda::Function': always(lambda('product-catalog-service-DEV-create')),
+  'AWS::Lambda::Permission': always(lambda('product-catalog-service-DEV-create')),
+  'AWS::Logs::LogGroup': always(logGroup('/aws/lambda/product-catalog-service-DEV-create')),
+  'AWS::S3::Bucket': always(bucket),
+  'AWS::S3::BucketPolicy': always(bucket),
+  'AWS::SNS::Topic': always(`arn:aws:sns:${REGION}:${TARGET}:product-catalog-service-DEV-alarms`),
+  'AWS::SNS::TopicPolicy': always(`arn:aws:sns:${REGION}:${TARGET}:product-catalog-service-DEV-alarms`),
+};
+
+// What the schemas list for properties that this stack does not set.
+const notNeeded = [
+  [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
+  [/^kms:/, 'no resource has a key of its own'],
+  [/^lambda:.*(CodeSigningConfig|CapacityProvider|RuntimeAlias|LayerVersion)$/, 'no signed code, capacity provider or layer'],
+  [/^lambda:Put(FunctionRecursionConfig|FunctionScalingConfig|RuntimeManagementConfig)$/, 'recursion, scaling and runtime updates stay as they are'],
+  [/^lambda:PublishVersion$/, 'functions have no versions'],
+  [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
+  [/^iam:DeleteRolePermissionsBoundary$/, 'the boundary stays'],
+  [/^apigateway:UpdateRestApiPolicy$/, 'the API has no resource policy'],
+  [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
+  [/^s3:GetObject$/, 'the API is not imported from a file', /^AWS::ApiGateway::/],
+  [/^(dynamodb:.*(Import|Kinesis|Replica|ContributorInsights|TimeToLive|(Put|Delete)ResourcePolicy)|kinesis:|iam:CreateServiceLinkedRole)/, 'the table has no import, stream, replica, insights, expiry or policy', /^AWS::DynamoDB::/],
+  [/^(dynamodb:(Scan|Query|(Update|Put|Get|Delete|BatchWrite)Item)|logs:|s3:)/, 'only imports and replicas touch items, logs and files', /^AWS::DynamoDB::/],
+  [/^logs:(Put|Delete)(DataProtectionPolicy|ResourcePolicy|IndexPolicy|BearerTokenAuthentication)$/, 'log groups have a retention and nothing more'],
+  [/^logs:(PutBearerTokenAuthentication|PutLogGroupDeletionProtection|CreateLogDelivery|AssociateKmsKey|DisassociateKmsKey)$/, 'log groups have a retention and nothing more'],
+  [/^(s3:REST.PUT.OBJECT|firehose:TagDeliveryStream)$/, 'logs go nowhere else', /^AWS::Logs::/],
+  [/^s3tables:|MetadataTable|MetadataJournal|MetadataInventory|MetadataAnnotation/, 'the bucket has no metadata tables'],
+  [/^s3:(Put|Delete)(Bucket)?(Abac|Acl|AccelerateConfiguration|AnalyticsConfiguration|Cors|CORS|Encryption|IntelligentTieringConfiguration|InventoryConfiguration|Lifecycle|Logging|MetricsConfiguration|Notification|ObjectLockConfiguration|Replication|ReplicationConfiguration|Website)$/, 'the bucket has encryption, a policy, versions and a lifecycle, and keeps them'],
+  [/^s3:(PutObjectAcl|GetBucketAcl|DeleteObject)$/, 'the bucket has no ACL, and osls empties it', /^AWS::S3::/],
+  [/^sns:PutDataProtectionPolicy$/, 'topics carry alarms, no personal data'],
+];
+
+test('the execution role may do what CloudFormation needs for every resource of the stack', async () => {
+  const used = new Set();
+  const missing = [];
+  for (const [type, arnFor] of Object.entries(stackResources)) {
+    const { handlers = {} } = json(`resources/${schemaOf[type]}.json`);
+    assert.ok(handlers.create?.permissions.length, `${type} says what it needs`);
+    // `list` belongs to imports and to Cloud Control, not to a deploy.
+    const needed = new Set(['create', 'read', 'update', 'delete'].flatMap((name) => handlers[name]?.permissions ?? []));
+    for (const action of needed) {
+      const excuse = notNeeded.find(([pattern, , types]) => pattern.test(action) && (!types || types.test(type)));
+      if (excuse) {
+        used.add(excuse);
+        continue;
+      }
+      const everywhere = await isWildcardOnlyAction(...action.split(':'));
+      const code = type === 'AWS::Lambda::Function' && action.startsWith('s3:');
+      const arn = everywhere ? '*' : code ? upload(bucket) : action === 'iam:PassRole' ? functionRole : arnFor(action);
+      const context = action === 'iam:PassRole' ? passedTo('lambda.amazonaws.com') : type === 'AWS::IAM::Role' && /Put|Create|DeleteRolePolicy|UpdateAssume/.test(action) ? withinBoundary : {};
+      if (!(await may(executionRole, action, arn, context))) missing.push(`${type}: ${action} on ${arn}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+  assert.deepEqual(notNeeded.filter((excuse) => !used.has(excuse)).map(([, reason]) => reason), [], 'excuses that nothing needs');
+});
+
+test('a template that uses a service which the execution role lacks is noticed', async () => {
+  assert.ok(await may(executionRole, 'sns:CreateTopic', stackResources['AWS::SNS::Topic']()));
+  assert.ok(!(await may(executionRole, 'sqs:CreateQueue', `arn:aws:sqs:${REGION}:${TARGET}:product-catalog-service-DEV-dead`)));
+});
+
+// ---- How the templates are written --------------------------------------------------------------
+
+const everyStack = [dev, prod].flatMap((stage) => Object.values(stage)).concat(
+  pipeline({ ConnectionArn: connection, FullRepositoryId: 'owner/product-catalog' }),
+  deployment({ OrganizationID: ORGANIZATION }),
+  execution({ ManageApiGatewayAccount: 'false' }),
+);
+const documents = (resource) => [
+  resource.AssumeRolePolicyDocument, resource.PolicyDocument, resource.KeyPolicy,
+  ...(resource.Policies ?? []).map(({ PolicyDocument }) => PolicyDocument),
+].filter(Boolean);
+const list = (value) => [value].flat();
+const statements = everyStack.flatMap((made) => Object.values(made).flatMap(documents)).flatMap(({ Statement }) => Statement);
+
+test('no statement allows an action with a wildcard, and every one says in its Sid what it is for', () => {
+  assert.ok(statements.length > 50);
+  for (const { Sid, Effect, Action } of statements) {
+    assert.match(Sid, /^([A-Z][a-z]*){3,}$/);
+    if (Effect === 'Allow') for (const action of list(Action)) assert.ok(!action.includes('*'), `${Sid}: ${action}`);
+  }
+});
+
+test('every "*" has its reason beside it', () => {
+  for (const path of templates) {
+    const lines = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8').split('\n');
+    const wild = lines.filter((line) => /(Resource|Action): '?(\*|[a-z0-9]+:\*)'?( |$)/.test(line));
+    assert.ok(path === 'pipeline/pipeline.yml' ? wild.length === 4 : wild.length > 0, path);
+    for (const line of wild) assert.match(line, /\* ?'? # \w/, `${path}: ${line}`);
+  }
+});
+
+test('no role trusts an account', () => {
+  const roles = everyStack.flatMap((made) => Object.values(made)).filter(({ Type }) => Type === 'AWS::IAM::Role');
+  assert.ok(roles.length >= 12);
+  for (const { AssumeRolePolicyDocument } of roles) {
+    for (const { Principal } of AssumeRolePolicyDocument.Statement) {
+      const { AWS, Service, ...others } = Principal;
+      assert.deepEqual(others, {});
+      assert.match(AWS ?? Service, AWS ? /^arn:aws:iam::\d{12}:role\/[\w-]+$/ : /^[a-z]+\.amazonaws\.com$/);
+    }
+  }
+});
+
+test('every policy fits in what IAM takes', () => {
+  const size = (policy) => JSON.stringify(policy).length;
+  for (const made of everyStack) {
+    for (const { Type, Policies = [], AssumeRolePolicyDocument, PolicyDocument } of Object.values(made)) {
+      if (Type === 'AWS::IAM::Role') {
+        assert.ok(size(AssumeRolePolicyDocument) <= 2048);
+        assert.ok(Policies.reduce((sum, policy) => sum + size(policy.PolicyDocument), 0) <= 10240);
+      }
+      if (Type === 'AWS::IAM::ManagedPolicy') assert.ok(size(PolicyDocument) <= 6144);
+    }
+  }
+});
+
+test('every parameter checks itself, and every output describes itself', () => {
+  for (const path of templates) {
+    const { Parameters, Outputs } = read(path);
+    for (const [name, { Description, AllowedPattern, AllowedValues, ConstraintDescription }] of Object.entries(Parameters)) {
+      assert.ok(Description && ConstraintDescription && (AllowedPattern || AllowedValues), `${path}: ${name}`);
+    }
+    for (const [name, { Description }] of Object.entries(Outputs)) assert.ok(Description, `${path}: ${name}`);
+  }
+});
+
+test('a parameter that two templates share is the same in both', () => {
+  const [one, two, three] = templates.map((path) => read(path).Parameters);
+  for (const [left, right, shared] of [
+    [one, two, ['CFExecutionRoleName', 'CodePipelineAssumeRoleName', 'DeployRoleName', 'DeploymentEnvironment', 'ExternalId']],
+    [two, three, ['CFExecutionRoleName', 'DeploymentEnvironment']],
+  ]) {
+    assert.deepEqual(Object.keys(left).filter((name) => name in right).sort(), shared);
+    for (const name of shared) {
+      for (const rule of ['Default', 'AllowedPattern', 'AllowedValues']) assert.deepEqual(left[name][rule], right[name][rule], `${name}: ${rule}`);
+    }
+  }
+});
+
+test('two pipelines, and the roles of two stages, share no name', () => {
+  const names = (made) => Object.values(made).flatMap(({ Name, RoleName, LogGroupName, ManagedPolicyName }) => Name ?? RoleName ?? LogGroupName ?? ManagedPolicyName ?? []);
+  for (const part of Object.keys(dev)) {
+    assert.ok(names(dev[part]).length > 0, part);
+    assert.deepEqual(names(dev[part]).filter((name) => names(prod[part]).includes(name)), [], part);
+  }
+});
+
+test('the projects are told what the target account calls its roles', () => {
+  const told = ({ Environment }, name) => Environment.EnvironmentVariables.find(({ Name }) => Name === name)?.Value;
+  for (const { pipeline: { BuildProject, DeployProject }, execution: { ExecutionRole }, deployment: { DeploymentRole } } of [dev, prod]) {
+    assert.equal(told(BuildProject, 'CF_EXECUTION_ROLE'), ExecutionRole.Arn);
+    assert.equal(told(DeployProject, 'CROSS_ACCOUNT_ROLE'), DeploymentRole.Arn);
+    assert.equal(told(DeployProject, 'EXTERNAL_ID'), EXTERNAL_ID);
+  }
+});
