@@ -471,11 +471,11 @@ fact('the three roles hand on artifacts, in one bucket and with one key', {
   ]),
 });
 
-// The evaluator takes no colon in the name of an encryption context: here it is called "group".
-const keyPolicy = JSON.parse(JSON.stringify(Key.KeyPolicy).replace('EncryptionContext:aws:logs:arn', 'EncryptionContext:group'));
+// The evaluator knows no encryption context; another key that holds an ARN stands for it.
+const keyPolicy = JSON.parse(JSON.stringify(Key.KeyPolicy).replace('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn'));
 const encryptsLogs = (account, name) => [
   service(`logs.${REGION}.amazonaws.com`), 'kms:GenerateDataKey', Key.Arn,
-  { owner: TOOLS, policy: keyPolicy, context: { 'kms:EncryptionContext:group': `arn:aws:logs:${REGION}:${account}:log-group:${name}` } },
+  { owner: TOOLS, policy: keyPolicy, context: { 'aws:SourceArn': `arn:aws:logs:${REGION}:${account}:log-group:${name}` } },
 ];
 fact('the key serves its own account and the logs of its own builds', {
   allowed: [
