@@ -102,9 +102,9 @@ const api = (path) => `arn:aws:apigateway:${REGION}::${path}`;
 const withinBoundary = { context: { 'iam:PermissionsBoundary': boundary.Arn } };
 const passedTo = (name) => ({ context: { 'iam:PassedToService': name } });
 
-// The names that CloudFormation may give the bucket: whole, and cut to 24 characters a part.
+// The names that CloudFormation may give the bucket, which it cuts to 63 characters.
 const buckets = [
-  'product-catalog-service-dev-serverlessdeploymentbucket-1abc2def3ghi',
+  'product-catalog-service-dev-serverlessdeploymentbu1abc2def3ghi4',
   'product-catalog-service-d-serverlessdeploymentbuck-1abc2def3ghi',
   'product-catalog-service-serverlessdeploymentbuck-1abc2def3ghi4',
 ].map((name) => `arn:aws:s3:::${name}`);
