@@ -2,6 +2,8 @@
 
 mod runtime;
 
+use std::ops::Deref;
+
 use local::{LocalApi, LocalDynamoDb};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder};
@@ -14,8 +16,7 @@ pub use runtime::invoke;
 pub struct Catalog {
     /// The DynamoDB behind it.
     pub dynamodb: LocalDynamoDb,
-    api: LocalApi,
-    client: reqwest::Client,
+    client: Client,
 }
 
 impl Catalog {
@@ -26,14 +27,8 @@ impl Catalog {
     /// When it cannot.
     pub async fn start() -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-        let api = LocalApi::start(0, dynamodb.products())
-            .await
-            .expect("the API starts");
-        Self {
-            dynamodb,
-            api,
-            client: reqwest::Client::new(),
-        }
+        let url = dynamodb.url();
+        Self::over(dynamodb, &url).await
     }
 
     /// The same, with the API reaching its DynamoDB at `url`.
@@ -43,19 +38,45 @@ impl Catalog {
     /// When it cannot.
     pub async fn start_with(url: &str) -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+        Self::over(dynamodb, url).await
+    }
+
+    async fn over(dynamodb: LocalDynamoDb, url: &str) -> Self {
         let products = LocalDynamoDb::products_at(url);
-        let api = LocalApi::start(0, products).await.expect("the API starts");
+        let api = LocalApi::start(0, products).await;
+        let client = Client::of(&api.expect("the API starts").url());
+        Self { dynamodb, client }
+    }
+}
+
+impl Deref for Catalog {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// A caller of an API, wherever it runs.
+#[derive(Debug)]
+pub struct Client {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A caller of the API at `url`.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
         Self {
-            dynamodb,
-            api,
-            client: reqwest::Client::new(),
+            url: url.to_owned(),
+            http: reqwest::Client::new(),
         }
     }
 
     /// Any request.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client
-            .request(method, format!("{}{path}", self.api.url()))
+        self.http.request(method, format!("{}{path}", self.url))
     }
 
     /// A request to create the product in `body`, said to be JSON.
