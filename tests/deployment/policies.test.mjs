@@ -201,6 +201,7 @@ fact('the execution role makes the deployment bucket, however its name is cut, a
   denied: [
     [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc'],
     [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
+    [executionRole, 's3:GetBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
   ],
 });
 
@@ -220,6 +221,26 @@ fact('only CloudFormation works with the execution role', {
   ],
 });
 
+const topic = (name) => `arn:aws:sns:${REGION}:${TARGET}:${name}`;
+const alarm = (name) => `arn:aws:cloudwatch:${REGION}:${TARGET}:alarm:${name}`;
+const dashboard = (name) => `arn:aws:cloudwatch::${TARGET}:dashboard/${name}`;
+fact('the execution role knows the logs, alarms and topics of its stage only', {
+  allowed: [
+    [executionRole, 'logs:DeleteLogGroup', logGroup('/aws/lambda/product-catalog-service-DEV-create')],
+    [executionRole, 'logs:DeleteLogGroup', logGroup('/aws/api-gateway/product-catalog-service-DEV')],
+    [executionRole, 'cloudwatch:DeleteAlarms', alarm('product-catalog-service-DEV-errors')],
+    [executionRole, 'cloudwatch:DeleteDashboards', dashboard('product-catalog-service-DEV')],
+    [executionRole, 'sns:DeleteTopic', topic('product-catalog-service-DEV-alarms')],
+  ],
+  denied: [
+    [executionRole, 'logs:DeleteLogGroup', logGroup('/aws/lambda/product-catalog-service-PROD-create')],
+    [executionRole, 'logs:DeleteLogGroup', logGroup('/aws/api-gateway/product-catalog-service-PROD')],
+    [executionRole, 'cloudwatch:DeleteAlarms', alarm('product-catalog-service-PROD-errors')],
+    [executionRole, 'cloudwatch:DeleteDashboards', dashboard('product-catalog-service-PROD')],
+    [executionRole, 'sns:DeleteTopic', topic('product-catalog-service-PROD-alarms')],
+  ],
+});
+
 // ---- The boundary: what a function may do, with any role ----------------------------------------
 
 const aFunction = administrator(functionRole);
@@ -231,6 +252,7 @@ fact('a function creates and finds products, logs and traces, whatever its role 
     [aFunction, 'logs:CreateLogStream', `${logGroup('/aws/lambda/product-catalog-service-DEV-create')}:log-stream:2026`, bounded],
     [aFunction, 'logs:PutLogEvents', `${logGroup('/aws/lambda/product-catalog-service-DEV-find')}:log-stream:2026`, bounded],
     [aFunction, 'xray:PutTraceSegments', '*', bounded],
+    [aFunction, 'xray:PutTelemetryRecords', '*', bounded],
   ],
   denied: [
     [aFunction, 'dynamodb:DeleteItem', table('PRODUCT_CATALOG'), bounded],
@@ -322,12 +344,15 @@ fact('production is never deleted, whatever else the deployment role is given', 
   ],
 });
 
+const openBucket = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:*', Resource: '*' }] };
 fact('packages go to the deployment bucket of this account, and to this stage', {
   allowed: buckets.map((of) => [deploymentRole, 's3:PutObject', upload(of)]),
   denied: [
     [deploymentRole, 's3:PutObject', upload('arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc')],
     [deploymentRole, 's3:PutObject', upload(bucket, 'PROD')],
-    [deploymentRole, 's3:PutObject', upload(bucket), { owner: THIRD, policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:PutObject', Resource: '*' }] } }],
+    [deploymentRole, 's3:PutObject', upload(bucket), { owner: THIRD, policy: openBucket }],
+    [deploymentRole, 's3:ListBucket', bucket, { owner: THIRD, policy: openBucket }],
+    [deploymentRole, 's3:ListBucket', 'arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc'],
     [deploymentRole, 's3:PutBucketPolicy', bucket],
   ],
 });
@@ -418,12 +443,15 @@ for (const [what, made, principalOf, source, other] of [
 
 const repository = (name) => `arn:aws:codecommit:${REGION}:${TOOLS}:${name}`;
 const connection = `arn:aws:codeconnections:${REGION}:${TOOLS}:connection/7f3a`;
-const connected = role(pipeline({ ConnectionArn: connection, FullRepositoryId: 'owner/product-catalog' }).PipelineRole);
+const olderConnection = connection.replace('codeconnections', 'codestar-connections');
+const [connected, older] = [connection, olderConnection].map(
+  (ConnectionArn) => role(pipeline({ ConnectionArn, FullRepositoryId: 'owner/product-catalog' }).PipelineRole));
 fact('the pipeline fetches its source from one repository', {
   allowed: [
     ...['GetBranch', 'GetCommit', 'UploadArchive', 'GetUploadArchiveStatus', 'CancelUploadArchive'].map(
       (action) => [pipelineRole, `codecommit:${action}`, repository('product-catalog-service')]),
     [connected, 'codeconnections:UseConnection', connection],
+    [older, 'codestar-connections:UseConnection', olderConnection],
   ],
   denied: [
     [pipelineRole, 'codecommit:GetCommit', repository('payments')],
@@ -457,6 +485,7 @@ const hands = (who) => [
   [who, 's3:PutObject', artifact],
   [who, 's3:GetBucketLocation', ArtifactBucket.Arn],
   [who, 'kms:Decrypt', Key.Arn, { policy: Key.KeyPolicy }],
+  [who, 'kms:DescribeKey', Key.Arn, { policy: Key.KeyPolicy }],
   [who, 'kms:GenerateDataKey', Key.Arn, { policy: Key.KeyPolicy }],
 ];
 fact('the three roles hand on artifacts, in one bucket and with one key', {
@@ -473,20 +502,29 @@ fact('the three roles hand on artifacts, in one bucket and with one key', {
 
 // The evaluator knows no encryption context; another key that holds an ARN stands for it.
 const keyPolicy = JSON.parse(JSON.stringify(Key.KeyPolicy).replace('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn'));
-const encryptsLogs = (account, name) => [
-  service(`logs.${REGION}.amazonaws.com`), 'kms:GenerateDataKey', Key.Arn,
-  { owner: TOOLS, policy: keyPolicy, context: { 'aws:SourceArn': `arn:aws:logs:${REGION}:${account}:log-group:${name}` } },
-];
-fact('the key serves its own account and the logs of its own builds', {
-  allowed: [
-    [administrator(iam('administrators', TOOLS)), 'kms:PutKeyPolicy', Key.Arn, { policy: Key.KeyPolicy }],
-    encryptsLogs(TOOLS, '/aws/codebuild/product-catalog-service-DEV-build'),
-  ],
+const logsService = service(`logs.${REGION}.amazonaws.com`);
+const encryptsLogs = (account, name) =>
+  ['Decrypt', 'DescribeKey', 'Encrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext', 'ReEncryptFrom', 'ReEncryptTo'].map((action) => [
+    logsService, `kms:${action}`, Key.Arn,
+    { owner: TOOLS, policy: keyPolicy, context: { 'aws:SourceArn': `arn:aws:logs:${REGION}:${account}:log-group:${name}` } },
+  ]);
+fact('CloudWatch encrypts the logs of the two projects with the key, and no other log', {
+  allowed: encryptsLogs(TOOLS, '/aws/codebuild/product-catalog-service-DEV-build'),
   denied: [
-    [administrator(deploymentRole.arn), 'kms:Decrypt', Key.Arn, { owner: TOOLS, policy: Key.KeyPolicy }],
-    encryptsLogs(THIRD, '/aws/codebuild/product-catalog-service-DEV-build'),
-    encryptsLogs(TOOLS, '/aws/codebuild/payments'),
+    ...encryptsLogs(THIRD, '/aws/codebuild/product-catalog-service-DEV-build'),
+    ...encryptsLogs(TOOLS, '/aws/codebuild/payments'),
   ],
+});
+
+// What CloudFormation's schema of AWS::KMS::Key needs of an existing key, and the way back.
+const keyKeeping = [
+  'CancelKeyDeletion', 'DescribeKey', 'DisableKey', 'DisableKeyRotation', 'EnableKey', 'EnableKeyRotation', 'GetKeyPolicy', 'GetKeyRotationStatus',
+  'ListResourceTags', 'PutKeyPolicy', 'ScheduleKeyDeletion', 'TagResource', 'UntagResource', 'UpdateKeyDescription',
+];
+const keeps = (who) => keyKeeping.map((action) => [who, `kms:${action}`, Key.Arn, { owner: TOOLS, policy: Key.KeyPolicy }]);
+fact('the key is kept by the administrators of its own account', {
+  allowed: keeps(administrator(iam('administrators', TOOLS))),
+  denied: [...keeps(administrator(iam('administrators', TARGET))), ...keeps(administrator(iam('administrators', THIRD)))],
 });
 
 const anyone = administrator(iam('administrators', TOOLS));
@@ -497,15 +535,10 @@ fact('nothing is done in the artifact bucket without TLS', {
 });
 
 const buildLogs = (name) => `arn:aws:logs:${REGION}:${TOOLS}:log-group:/aws/codebuild/${name}:log-stream:1`;
+const writes = (who, name) => ['logs:CreateLogStream', 'logs:PutLogEvents'].map((action) => [who, action, buildLogs(`product-catalog-service-DEV-${name}`)]);
 fact('each project writes its own log', {
-  allowed: [
-    [buildRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-build')],
-    [deployRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-deploy')],
-  ],
-  denied: [
-    [buildRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-deploy')],
-    [deployRole, 'logs:PutLogEvents', buildLogs('product-catalog-service-DEV-build')],
-  ],
+  allowed: [...writes(buildRole, 'build'), ...writes(deployRole, 'deploy')],
+  denied: [...writes(buildRole, 'deploy'), ...writes(deployRole, 'build')],
 });
 
 // ---- What CloudFormation's own schemas say it needs ---------------------------------------------
@@ -533,8 +566,8 @@ const stackResources = {
   'AWS::ApiGateway::Stage': gateway('/restapis/a1b2c3/stages', '/restapis/a1b2c3/stages/DEV'),
   'AWS::ApiGateway::UsagePlan': gateway('/usageplans', '/usageplans/p1'),
   'AWS::ApiGateway::UsagePlanKey': gateway('/usageplans/p1/keys', '/usageplans/p1/keys/k1'),
-  'AWS::CloudWatch::Alarm': always(`arn:aws:cloudwatch:${REGION}:${TARGET}:alarm:product-catalog-service-DEV-errors`),
-  'AWS::CloudWatch::Dashboard': always(`arn:aws:cloudwatch::${TARGET}:dashboard/product-catalog-service-DEV`),
+  'AWS::CloudWatch::Alarm': always(alarm('product-catalog-service-DEV-errors')),
+  'AWS::CloudWatch::Dashboard': always(dashboard('product-catalog-service-DEV')),
   'AWS::DynamoDB::Table': always(table('PRODUCT_CATALOG')),
   'AWS::IAM::Role': always(functionRole),
   'AWS::Lambda::Function': always(lambda('product-catalog-service-DEV-create')),
@@ -542,15 +575,15 @@ const stackResources = {
   'AWS::Logs::LogGroup': always(logGroup('/aws/lambda/product-catalog-service-DEV-create')),
   'AWS::S3::Bucket': always(bucket),
   'AWS::S3::BucketPolicy': always(bucket),
-  'AWS::SNS::Topic': always(`arn:aws:sns:${REGION}:${TARGET}:product-catalog-service-DEV-alarms`),
-  'AWS::SNS::TopicPolicy': always(`arn:aws:sns:${REGION}:${TARGET}:product-catalog-service-DEV-alarms`),
+  'AWS::SNS::Topic': always(topic('product-catalog-service-DEV-alarms')),
+  'AWS::SNS::TopicPolicy': always(topic('product-catalog-service-DEV-alarms')),
 };
 
 // What the schemas list for properties that this stack does not set.
 const notNeeded = [
   [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
   [/^kms:/, 'no resource has a key of its own'],
-  [/^lambda:.*(CodeSigningConfig|CapacityProvider|RuntimeAlias|LayerVersion)$/, 'no signed code, capacity provider or layer'],
+  [/^lambda:(((Put|Delete)Function|Get)CodeSigningConfig|PassCapacityProvider|AssociateRuntimeAlias|GetLayerVersion)$/, 'no signed code, capacity provider or layer'],
   [/^lambda:Put(FunctionRecursionConfig|FunctionScalingConfig|RuntimeManagementConfig)$/, 'recursion, scaling and runtime updates stay as they are'],
   [/^lambda:PublishVersion$/, 'functions have no versions'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
@@ -558,13 +591,14 @@ const notNeeded = [
   [/^apigateway:UpdateRestApiPolicy$/, 'the API has no resource policy'],
   [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
   [/^s3:GetObject$/, 'the API is not imported from a file', /^AWS::ApiGateway::/],
-  [/^(dynamodb:.*(Import|Kinesis|Replica|ContributorInsights|TimeToLive|(Put|Delete)ResourcePolicy)|kinesis:|iam:CreateServiceLinkedRole)/, 'the table has no import, stream, replica, insights, expiry or policy', /^AWS::DynamoDB::/],
-  [/^(dynamodb:(Scan|Query|(Update|Put|Get|Delete|BatchWrite)Item)|logs:|s3:)/, 'only imports and replicas touch items, logs and files', /^AWS::DynamoDB::/],
-  [/^logs:(Put|Delete)(DataProtectionPolicy|ResourcePolicy|IndexPolicy|BearerTokenAuthentication)$/, 'log groups have a retention and nothing more'],
-  [/^logs:(PutBearerTokenAuthentication|PutLogGroupDeletionProtection|CreateLogDelivery|AssociateKmsKey|DisassociateKmsKey)$/, 'log groups have a retention and nothing more'],
+  [/^(kinesis:.*|iam:CreateServiceLinkedRole|dynamodb:(DescribeImport|ImportTable|(Enable|Disable|Update)KinesisStreamingDestination|(Create|Associate)TableReplica))$/, 'the table has no import, stream or replica', /^AWS::DynamoDB::/],
+  [/^dynamodb:(UpdateContributorInsights|UpdateTimeToLive|(Put|Delete)ResourcePolicy)$/, 'the table has no insights, expiry or policy'],
+  [/^(dynamodb:(Scan|Query|(Update|Put|Get|Delete|BatchWrite)Item)|logs:.*|s3:.*)$/, 'only imports and replicas touch items, logs and files', /^AWS::DynamoDB::/],
+  [/^logs:((Put|Delete)(DataProtectionPolicy|ResourcePolicy|IndexPolicy)|PutBearerTokenAuthentication|PutLogGroupDeletionProtection|CreateLogDelivery|(Associate|Disassociate)KmsKey)$/, 'log groups have a retention and nothing more', /^AWS::Logs::/],
   [/^(s3:REST.PUT.OBJECT|firehose:TagDeliveryStream)$/, 'logs go nowhere else', /^AWS::Logs::/],
-  [/^s3tables:|MetadataTable|MetadataJournal|MetadataInventory|MetadataAnnotation/, 'the bucket has no metadata tables'],
+  [/^(s3tables:.*|s3:(Create|Delete|Update)BucketMetadata.*)$/, 'the bucket has no metadata tables'],
   [/^s3:(Put|Delete)(Bucket)?(Abac|Acl|AccelerateConfiguration|AnalyticsConfiguration|Cors|CORS|Encryption|IntelligentTieringConfiguration|InventoryConfiguration|Lifecycle|Logging|MetricsConfiguration|Notification|ObjectLockConfiguration|Replication|ReplicationConfiguration|Website)$/, 'the bucket has encryption, a policy, versions and a lifecycle, and keeps them'],
+  [/^s3:DeleteBucketTagging$/, 'IAM has no such action: tags are deleted with s3:PutBucketTagging'],
   [/^s3:(PutObjectAcl|GetBucketAcl|DeleteObject)$/, 'the bucket has no ACL, and osls empties it', /^AWS::S3::/],
   [/^sns:PutDataProtectionPolicy$/, 'topics carry alarms, no personal data'],
 ];
@@ -573,10 +607,12 @@ test('the execution role may do what CloudFormation needs for every resource of 
   const used = new Set();
   const missing = [];
   for (const [type, arnFor] of Object.entries(stackResources)) {
-    const { handlers = {} } = json(`resources/${schemaOf[type]}.json`);
+    const { handlers = {}, tagging } = json(`resources/${schemaOf[type]}.json`);
     assert.ok(handlers.create?.permissions.length, `${type} says what it needs`);
     // `list` belongs to imports and to Cloud Control, not to a deploy.
-    const needed = new Set(['create', 'read', 'update', 'delete'].flatMap((name) => handlers[name]?.permissions ?? []));
+    const listed = ['create', 'read', 'update', 'delete'].flatMap((name) => handlers[name]?.permissions ?? []);
+    // osls tags the stack, and CloudFormation all that is in it.
+    const needed = new Set([...listed, ...(tagging?.permissions ?? [])]);
     for (const action of needed) {
       const excuse = notNeeded.find(([pattern, , types]) => pattern.test(action) && (!types || types.test(type)));
       if (excuse) {
