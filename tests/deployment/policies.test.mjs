@@ -37,9 +37,9 @@ const role = ({ Arn, Policies = [] }) => principal(Arn, Policies.map(({ PolicyDo
 const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
 const administrator = (arn) => principal(arn, [everything]);
 const alsoAdministrator = ({ arn, policies }) => ({ arn, policies: [...policies, { name: 'everything', policy: everything }] });
-const trusts = (arn) => ({
+const opensTo = (action, resource) => ({
   Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Principal: { AWS: arn }, Action: 'sts:AssumeRole' }],
+  Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: action, ...resource }],
 });
 
 /** May this principal do that? A question that the evaluator does not understand is an error. */
@@ -344,7 +344,7 @@ fact('production is never deleted, whatever else the deployment role is given', 
   ],
 });
 
-const openBucket = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:*', Resource: '*' }] };
+const openBucket = opensTo('s3:*', { Resource: '*' });
 fact('packages go to the deployment bucket of this account, and to this stage', {
   allowed: buckets.map((of) => [deploymentRole, 's3:PutObject', upload(of)]),
   denied: [
@@ -408,7 +408,7 @@ fact('the deployment role may make every call of a deploy, and that of productio
 
 // ---- The tools account --------------------------------------------------------------------------
 
-const openToAll = { policy: trusts('*') };
+const openToAll = { policy: opensTo('sts:AssumeRole') };
 fact('the build assumes no role, even one that trusts everybody; the deployment exactly one', {
   allowed: [assumes(deployRole, openToAll)],
   denied: [
@@ -552,10 +552,14 @@ const json = (path) => JSON.parse(readFileSync(new URL(path, schemas), 'utf8'));
 const schemaOf = json('providers/us-east-1.json');
 
 const pathOfTags = api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3');
-const gateway = (collection, item) => (action) => ({ 'apigateway:POST': api(collection), 'apigateway:PUT': item.startsWith('/restapis') ? api(item) : pathOfTags })[action] ?? api(item);
+// API Gateway's PUT changes what belongs to a REST API, and the tags of everything else.
+const gateway = (collection, item) => (action) => {
+  if (action === 'apigateway:POST') return api(collection);
+  return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? pathOfTags : api(item);
+};
 const always = (arn) => () => arn;
 
-// Each resource type that the stack has, or will have: the ARN that its own service is asked about.
+// Each resource type that the stack has, or may have soon: the ARN that its own service is asked for.
 const stackResources = {
   'AWS::ApiGateway::ApiKey': gateway('/apikeys', '/apikeys/k1'),
   'AWS::ApiGateway::Deployment': gateway('/restapis/a1b2c3/deployments', '/restapis/a1b2c3/deployments/d1'),
