@@ -87,7 +87,8 @@ impl Contract {
             .map(|value| value.to_str().expect("text").to_owned());
         let body = answer.text().await.expect("text");
         match (documented["content"].as_object(), media_type) {
-            (None, None) => assert_eq!(body, "", "{at}"),
+            // API Gateway gives every answer a media type, also where there is nothing.
+            (None, _) => assert_eq!(body, "", "{at}"),
             (Some(content), Some(media_type)) => {
                 let body = serde_json::from_str(&body).expect("JSON");
                 self.check(&content.get(&media_type).expect(&at)["schema"], &body, &at);
