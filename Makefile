@@ -21,7 +21,7 @@ lint-deployment: tools ## Templates, packaged templates and scripts
 	scripts/lint.sh
 
 test-deployment: tools ## Policies, packages and scripts of the deployment
-	node --test tests/deployment/
+	node --test tests/deployment/*.test.mjs
 
 format: ## Format the code
 	cargo fmt --all
