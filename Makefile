@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment
+.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment build-tools rehearse
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -8,7 +8,7 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint test-rust lint-deployment test-deployment ## Everything CI checks, in one command
+test: lint test-rust lint-deployment test-deployment rehearse ## Everything CI checks, in one command
 
 lint: ## Formatting and lints of the Rust code, warnings are errors
 	cargo fmt --all --check
@@ -23,10 +23,15 @@ lint-deployment: tools ## Templates, packaged templates and scripts
 test-deployment: tools ## Policies, packages and scripts of the deployment
 	node --test tests/deployment/*.test.mjs
 
+rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up)
+	.venv/bin/python tests/rehearsal/rehearse.py
+
 format: ## Format the code
 	cargo fmt --all
 
-tools: .venv/installed .venv/checkov/installed node_modules/installed ## Install the pinned Python and Node tools here
+tools: build-tools .venv/checkov/installed ## Install the pinned Python and Node tools here
+
+build-tools: .venv/installed node_modules/installed ## Of these, what building and packaging needs
 
 .venv/installed: requirements.txt
 	python3 -m venv .venv

@@ -1,0 +1,64 @@
+"""The deployment role's permissions against the calls that a rehearsal has recorded."""
+
+import json
+
+from aws import Aws, Failed, root_of, TARGET
+
+# What the role may do and no call has shown, and why it may.
+UNSEEN = {
+    "cloudformation:TagResource": "CreateChangeSet tags the stack; the emulator does not ask for it",
+    "iam:PassRole": "CreateChangeSet passes the execution role; the emulator does not ask for it",
+    "s3:AbortMultipartUpload": "ends the upload of a package of more than 5 MB that has failed",
+    "s3:DeleteObject": "osls removes packages before the last five",
+    "s3:GetObject": "CloudFormation reads the template with the caller's permissions",
+}
+# The action that a recorded call needs, where it is not called alike.
+NEEDS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+}
+# Allowed to everybody.
+FREE = {"sts:GetCallerIdentity"}
+
+
+def allowed(aws: Aws, role: str) -> set:
+    """The actions that a role of the target account is allowed."""
+    actions = set()
+    root = root_of(TARGET)
+    for name in aws.ask(root, "iam", "list-role-policies", "--role-name", role)["PolicyNames"]:
+        policy = aws.ask(root, "iam", "get-role-policy", "--role-name", role, "--policy-name", name)["PolicyDocument"]
+        for statement in policy["Statement"]:
+            action = statement["Action"]
+            actions.update([action] if isinstance(action, str) else action)
+    return actions
+
+
+def recorded(aws: Aws, keys: set) -> set:
+    """The actions needed by the calls that were made with these access keys."""
+    actions = set()
+    for event in aws.ask(root_of(TARGET), "cloudtrail", "lookup-events")["Events"]:
+        call = json.loads(event["CloudTrailEvent"])
+        if call["userIdentity"].get("accessKeyId") in keys:
+            service = call["eventSource"].split(".")[0]
+            name = call["eventName"]
+            if name == f"POST.{service}":
+                name = call["requestParameters"]["Action"]
+            action = f"{service}:{name.removesuffix('20150331')}"
+            actions.add(NEEDS.get(action, action))
+    return actions - FREE
+
+
+def compare(allowed: set, recorded: set):
+    """Fails over an action that is allowed and neither used nor excused, or the other way round."""
+    wrong = {
+        "used and not allowed": recorded - allowed,
+        "allowed, and nobody knows why": allowed - recorded - set(UNSEEN),
+        "excused and not allowed": set(UNSEEN) - allowed,
+        "excused and used": set(UNSEEN) & recorded,
+    }
+    for what, actions in wrong.items():
+        if actions:
+            raise Failed(f"the deployment role: {what}: {', '.join(sorted(actions))}")

@@ -1,0 +1,467 @@
+"""A push to master, whole, on two emulated AWS accounts: `make rehearse`.
+
+It does what docs/deploy.md says, by running the commands in it, and plays what AWS does in between:
+the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real thing.
+"""
+
+import fcntl
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+
+import yaml
+
+import permissions
+from aws import ARCHITECTURE, Aws, Failed, REGION, ROOT, root_of, TARGET, TOOLS
+from codebuild import Project, unzip
+
+STRANGER = "333333333333"
+SERVICE = "product-catalog-service-DEV"
+REPOSITORY = "product-catalog-service"
+DEPLOYMENT_ROLE = "cross-account-role-serverless-deployment-DEV"
+# The emulator has no such resources: the rehearsal plays them.
+PLAYED = ("AWS::CodeCommit::Repository", "AWS::CodePipeline::Pipeline")
+NOT_SHOWN = """
+  Not shown here, because the emulator has no CodeCommit, CodePipeline and CodeBuild that run:
+    - that they work with these roles and images, and nobody else does: tests/deployment/policies.test.mjs asks an evaluator
+    - the execution role and who may pass it, which the emulator does not enforce: asked there, too, and held against
+      the permissions that CloudFormation's resource schemas name
+    - API Gateway's limits, logs and traces, and its times
+    - arm64 on another machine: the zips are built for {architecture}
+  docs/deploy.md ends with what to look at in a first deployment on AWS."""
+
+
+class Rehearsal:
+    def __init__(self, folder: pathlib.Path, work: pathlib.Path):
+        self.folder, self.work = folder, work
+        self.aws = Aws(folder, work / "aws.log")
+        self.clone = folder / "clone"
+        self.bare = folder / "repositories" / REPOSITORY
+        self.source = work / "source"
+        self.variables = {}
+        self.steps = 0
+        self.began = time.monotonic()
+        self.output = []
+
+    # ---- Telling --------------------------------------------------------------------------------
+
+    def say(self, line=""):
+        print(line, flush=True)
+        self.output.append(line)
+
+    def step(self, title):
+        self.steps += 1
+        self.say(f"\n{self.steps:2}. {title}")
+
+    def detail(self, text, since=None, failed=False):
+        took = "" if since is None else f"{time.monotonic() - since:5.1f} s"
+        self.say(f"    {'FAILED' if failed else took:>7}  {text}")
+
+    # ---- The guide ------------------------------------------------------------------------------
+
+    def guide(self, title: str) -> str:
+        """Runs the commands of a section of docs/deploy.md in the engineer's clone: what they print."""
+        sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/deploy.md").read_text(), re.M | re.S))
+        commands = "".join(re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S))
+        for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
+            self.detail(f"$ {line}")
+        since = time.monotonic()
+        environment = {**self.aws.environment({}), **self.git(), **self.variables}
+        command = f"{commands}\nenv -0 >{self.folder}/variables"
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=self.clone, env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"docs/deploy.md, {title}: {(done.stderr or done.stdout).strip()}")
+        self.detail("done", since)
+        return done.stdout
+
+    def choose(self):
+        """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
+        self.guide("1. Choose")
+        chosen = dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
+        names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "EXTERNAL_ID")
+        self.variables = {name: chosen[name] for name in names} | {"ARCHITECTURE": ARCHITECTURE}
+        expect(self.variables["TOOLS_ACCOUNT"] == TOOLS and self.variables["TARGET_ACCOUNT"] == TARGET and self.variables["AWS_REGION"] == REGION,
+               "docs/deploy.md chooses other accounts or another region than the rehearsal")
+
+    def git(self) -> dict:
+        """git, to which this folder is CodeCommit."""
+        return {
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{self.bare.parent}/.insteadOf",
+            "GIT_CONFIG_VALUE_0": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/",
+            **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "An engineer"), ("EMAIL", "engineer@example.com"))},
+        }
+
+    def in_clone(self, *command):
+        done = subprocess.run(command, cwd=self.clone, env={**self.aws.environment({}), **self.git()}, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(command)}: {done.stderr.strip()}")
+        return done.stdout
+
+    # ---- Setting up -----------------------------------------------------------------------------
+
+    def prepare(self):
+        """An engineer's clone of this working tree, and an empty repository to push it to."""
+        real = shutil.which("aws", path=f"{ROOT}/.venv/bin")
+        (self.folder / "bin").mkdir()
+        shim = self.folder / "bin/aws"
+        shim.write_text(
+            "#!/usr/bin/env bash\n"
+            "# Keeps what sts hands out, to look for it later where it must not be.\n"
+            'if [[ "$1 $2" == "sts assume-role" ]]; then\n'
+            f'  answer=$("{real}" "$@") || exit\n'
+            f'  tee -a "{self.folder}/handed-out" <<<"$answer"\n'
+            "else\n"
+            f'  exec "{real}" "$@"\n'
+            "fi\n"
+        )
+        shim.chmod(0o755)
+        profiles = [f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n" for name, account in (("tools", TOOLS), ("target", TARGET))]
+        (self.folder / "aws.config").write_text("".join(profiles))
+        (self.folder / ".curlrc").write_text(f'cacert = "{self.aws.ca}"\nconnect-to = "::127.0.0.1:{self.aws.port}"\n')
+        trusted = os.environ.get("NODE_EXTRA_CA_CERTS")
+        (self.folder / "node.pem").write_text(self.aws.ca.read_text() + (pathlib.Path(trusted).read_text() if trusted else ""))
+
+        subprocess.run(["git", "init", "--quiet", "--bare", str(self.bare)], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(self.clone)], check=True)
+        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            (self.clone / name).unlink(missing_ok=True)
+            if (ROOT / name).exists():
+                (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.clone / name)
+        self.in_clone("git", "add", "--all")
+        self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
+
+    def without_what_is_played(self):
+        """Takes out of the clone's pipeline template what the emulator does not have."""
+        template = self.clone / "pipeline/pipeline.yml"
+        parts = re.split(r"(?m)^(?=  \w+:\n)", template.read_text())
+        kept = [part for part in parts if not re.match(rf"  \w+:\n    Type: ({'|'.join(PLAYED)})\n", part)]
+        expect(len(kept) == len(parts) - len(PLAYED), f"pipeline.yml has one {' and one '.join(PLAYED)}")
+        template.write_text("".join(kept))
+
+    # ---- What AWS does on a push ----------------------------------------------------------------
+
+    def pushed(self, branch: str) -> bool:
+        """Whether the event that CodeCommit sends for a push to `branch` starts the pipeline."""
+        account = f"{REGION}:{TOOLS}"
+        event = {
+            "version": "0", "id": "1", "account": TOOLS, "region": REGION, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "source": "aws.codecommit", "detail-type": "CodeCommit Repository State Change",
+            "resources": [f"arn:aws:codecommit:{account}:{REPOSITORY}"],
+            "detail": {
+                "event": "referenceUpdated", "referenceType": "branch", "referenceName": branch,
+                "repositoryName": REPOSITORY, "commitId": self.in_clone("git", "rev-parse", "HEAD").strip(),
+            },
+        }  # fmt: skip
+        tools = root_of(TOOLS)
+        rule = self.aws.ask(tools, "events", "describe-rule", "--name", f"{SERVICE}-push")
+        [target] = self.aws.ask(tools, "events", "list-targets-by-rule", "--rule", f"{SERVICE}-push")["Targets"]
+        expect(target["Arn"] == f"arn:aws:codepipeline:{account}:{SERVICE}", "the rule starts this pipeline")
+        return self.aws.ask(tools, "events", "test-event-pattern", "--event-pattern", rule["EventPattern"], "--event", json.dumps(event))["Result"]
+
+    def pipeline(self, title: str):
+        """CodePipeline's stages, in the order of the template: each build's artifact is the next one's source."""
+        resources = yaml.load((ROOT / "pipeline/pipeline.yml").read_text(), Tags)["Resources"]
+        stages = resources["Pipeline"]["Properties"]["Stages"]
+        expect([stage["Name"] for stage in stages] == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
+        artifact = self.folder / "source.zip"
+        subprocess.run(["git", "archive", "--format=zip", f"--output={artifact}", "master"], cwd=self.bare, check=True)
+        for stage in stages[1:]:
+            [action] = stage["Actions"]
+            logical_id = action["Configuration"]["ProjectName"]
+            described = self.aws.ask(root_of(TOOLS), "cloudformation", "describe-stack-resource", "--stack-name", "product-catalog-service-pipeline-DEV", "--logical-resource-id", logical_id)
+            project = Project(self.aws, described["StackResourceDetail"]["PhysicalResourceId"])
+            self.step(f"{stage['Name']} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
+            self.detail(f"as {project.role}")
+            artifact = self.build(project, stage["Name"], artifact)
+        self.endpoint = zipfile.ZipFile(artifact).read("api-endpoint.txt").decode().strip()
+
+    def build(self, project: Project, stage: str, artifact: pathlib.Path) -> pathlib.Path:
+        made = self.folder / f"{stage.lower()}.zip"
+        log = self.work / f"{stage.lower()}.log"
+        code = project.build(self.unpacked(stage, artifact), made, log, self.detail)
+        if code != 0:
+            raise Failed(f"{stage} ended with exit code {code}: see {log}")
+        self.hand_on(project, made)
+        return made
+
+    def unpacked(self, stage: str, artifact: pathlib.Path) -> pathlib.Path:
+        """The source of a build. That of Build keeps the folder of the last rehearsal, as CodeBuild's cache does."""
+        if stage == "Build":
+            if not (self.source / ".git").exists():
+                subprocess.run(["git", "init", "--quiet", str(self.source)], check=True)
+                (self.source / "target").symlink_to(ROOT / "target")
+                (self.source / ".git/info/exclude").write_text("target\n")
+            for command in (["fetch", "--quiet", str(self.bare), "master"], ["checkout", "--quiet", "--force", "FETCH_HEAD"], ["clean", "-fdq"]):
+                subprocess.run(["git", *command], cwd=self.source, check=True)
+            return self.source
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        unzip(artifact, folder)
+        return folder
+
+    def hand_on(self, project: Project, artifact: pathlib.Path):
+        """The artifact goes through the pipeline's bucket, with the build's own permissions."""
+        outputs = self.aws.ask(root_of(TOOLS), "cloudformation", "describe-stacks", "--stack-name", "product-catalog-service-pipeline-DEV")["Stacks"][0]["Outputs"]
+        [bucket] = [each["OutputValue"] for each in outputs if each["OutputKey"] == "OutCodePipelineS3Bucket"]
+        credentials = project.credentials()
+        where = f"s3://{bucket}/{SERVICE}/{artifact.name}"
+        for command in (["cp", "--quiet", str(artifact), where], ["cp", "--quiet", where, f"{artifact}.read"]):
+            done = self.aws.run(credentials, "aws", "s3", *command)
+            expect(done.returncode == 0, f"{project.role} hands on its artifact: {done.stderr.strip()}")
+        pathlib.Path(f"{artifact}.read").unlink()
+
+    # ---- What must not happen -------------------------------------------------------------------
+
+    def project(self, kind: str) -> Project:
+        return Project(self.aws, f"{SERVICE}-{kind}")
+
+    def assume_deployment_role(self, credentials: dict, external_id: str) -> str:
+        """What `aws` says to somebody who assumes the deployment role; nothing if it may be done."""
+        role = f"arn:aws:iam::{TARGET}:role/{DEPLOYMENT_ROLE}"
+        done = self.aws.run(credentials, "aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", "story", "--external-id", external_id)
+        return done.stderr.strip() if done.returncode else ""
+
+    def refused(self, story: str, said: str, why: str):
+        expect(why in said, f"{story}: should have been refused with {why}, and was answered: {said or 'yes'}")
+        self.detail(f"refused: {story}")
+
+    def stories(self):
+        deploy, build = self.project("deploy"), self.project("build")
+        external_id = self.variables["EXTERNAL_ID"]
+        expect(self.assume_deployment_role(deploy.credentials(), external_id) == "", "the deploy project assumes the deployment role")
+        self.refused("the deploy project with another external id", self.assume_deployment_role(deploy.credentials(), external_id + "x"), "AccessDenied")
+        self.refused("the build project with the right external id", self.assume_deployment_role(build.credentials(), external_id), "AccessDenied")
+        self.refused("the tools account's administrator with the right external id", self.assume_deployment_role(root_of(TOOLS), external_id), "AccessDenied")
+        self.refused("a third account's administrator with the right external id", self.assume_deployment_role(root_of(STRANGER), external_id), "AccessDenied")
+
+        since = time.monotonic()
+        folder = self.unpacked("Deploy", self.folder / "build.zip")
+        environment = deploy.environment | {"STAGE": "PROD"}
+        before = self.calls()
+        done = self.aws.run(deploy.credentials() | environment, "scripts/deploy.sh", cwd=folder)
+        expect(done.returncode == 1, "a package of another stage ends the deployment")
+        self.refused("a package of DEV for PROD", done.stderr, "the package in dist/ is of stage DEV and not of PROD")
+        expect(self.calls() == before, "nothing was asked of the target account")
+
+        # Somebody else has the product that the smoke test creates: the API answers 409, as it must.
+        table = ("dynamodb", "put-item", "--table-name", "PRODUCT_CATALOG", "--item")
+        item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
+        self.aws.ask(root_of(TARGET), *table, json.dumps(item))
+        log = self.work / "failing-smoke-test.log"
+        code = deploy.build(self.unpacked("Deploy", self.folder / "build.zip"), self.folder / "none.zip", log, lambda *_, **__: None)
+        expect(code == 1 and not (self.folder / "none.zip").exists(), "a failing smoke test fails the stage")
+        self.refused("a deployment whose smoke test fails", log.read_text(), "smoke-test.sh: POST")
+        self.detail("all of them", since)
+
+    def calls(self) -> int:
+        """How many calls the target account has recorded, without those of its administrator."""
+        events = self.aws.ask(root_of(TARGET), "cloudtrail", "lookup-events")["Events"]
+        return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != TARGET for each in events)
+
+    def handed_out(self) -> list:
+        """All credentials that sts has handed out: role, access key, secret, token."""
+        text = (self.folder / "handed-out").read_text()
+        given = [[each["AssumedRoleUser"]["Arn"], *(each["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))] for each in answers(text)]
+        printed = [["", *line.split("\t")] for line in text.splitlines() if re.fullmatch(r"\S+\t\S+\t\S+", line)]
+        return given + printed
+
+    def least_privilege(self):
+        """Each call of the deployments was allowed, and each permission is needed by one, or excused with a reason."""
+        keys = {key for role, key, *_ in self.handed_out() if not role or f"/{DEPLOYMENT_ROLE}/" in role}
+        allowed = permissions.allowed(self.aws, DEPLOYMENT_ROLE)
+        recorded = permissions.recorded(self.aws, keys)
+        permissions.compare(allowed, recorded)
+        for action in sorted(recorded):
+            for fewer in (allowed - {action}, ):
+                expect(fails(permissions.compare, fewer, recorded), f"{action} is needed")
+        for action in sorted(permissions.UNSEEN):
+            expect(fails(permissions.compare, allowed - {action}, recorded), f"{action} is excused")
+        self.detail(f"{len(allowed)} actions are allowed: {len(recorded)} were needed here, and {len(permissions.UNSEEN)} have a reason:")
+        for action, reason in permissions.UNSEEN.items():
+            self.detail(f"  {action}: {reason}")
+
+    def canaries(self):
+        """No secret that was handed out is found in what was printed, logged, packaged or left in a folder."""
+        secrets = {secret.encode() for _, _, *each in self.handed_out() for secret in each}
+        expect(len(secrets) >= 10, "credentials were handed out")
+        places = {"the output": "\n".join(self.output).encode()}
+        files = [*self.work.glob("*.log"), *self.folder.glob("*.zip"), *self.clone.rglob("*"), *self.folder.glob("tmp?*/**/*"), *(self.source / "dist").rglob("*")]
+        for file in files:
+            if file.is_file() and "node_modules" not in file.parts:
+                places[str(file)] = file.read_bytes()
+                if file.suffix == ".zip":
+                    zipped = zipfile.ZipFile(file)
+                    places |= {f"{file}: {name}": zipped.read(name) for name in zipped.namelist()}
+        for place, content in places.items():
+            expect(not any(secret in content for secret in secrets), f"credentials are in {place}")
+        self.detail(f"{len(secrets)} secrets were handed out, and none of them is in {len(places)} outputs, logs, artifacts and files")
+
+    def stacks(self, account: str) -> list:
+        listed = self.aws.ask(root_of(account), "cloudformation", "list-stacks")["StackSummaries"]
+        return [each["StackName"] for each in listed if each["StackStatus"] != "DELETE_COMPLETE"]
+
+    # ---- The play -------------------------------------------------------------------------------
+
+    def play(self):
+        self.say(f"A push to master, on two emulated AWS accounts: tools {TOOLS}, target {TARGET}, {REGION}")
+        self.step("Start AWS on this machine, with IAM enforced, over TLS")
+        since = time.monotonic()
+        self.aws.start()
+        self.prepare()
+        self.detail(self.aws.url, since)
+
+        self.step("Choose, as docs/deploy.md does")
+        self.choose()
+        self.step("Tools account: create the pipeline")
+        self.without_what_is_played()
+        self.guide("2. The pipeline, in the tools account")
+        self.in_clone("git", "checkout", "pipeline/pipeline.yml")
+        self.step("Target account: create the role that deploys, and the one that CloudFormation works with")
+        self.guide("3. Two roles, in the target account")
+
+        self.step("Push to another branch")
+        self.in_clone("git", "push", "--quiet", str(self.bare), "HEAD:feature")
+        expect(not self.pushed("feature"), "a push to another branch does nothing")
+        self.detail("nothing happens: the rule does not match")
+        self.step("Push to master")
+        self.guide("4. Push")
+        expect(self.pushed("master"), "a push to master starts the pipeline")
+        self.detail("EventBridge's rule matches, and starts the pipeline")
+        self.pipeline("what was pushed")
+
+        self.step("Create a product and find it")
+        for answer in self.guide("5. Create a product and find it").replace("}{", "}\n{").splitlines():
+            self.detail(answer)
+        self.step("Hold the deployed API to openapi.yaml, through API Gateway")
+        self.contract()
+
+        self.step("Push a change: functions of 256 MB")
+        file = self.clone / "serverless.yml"
+        file.write_text(file.read_text().replace("memory: 128", "memory: 256"))
+        self.in_clone("git", "commit", "--quiet", "--all", "--message", "Give the functions more memory")
+        self.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
+        expect(self.memory() == 128, "the functions have 128 MB")
+        self.pipeline("the change")
+        expect(self.memory() == 256, "the functions have 256 MB")
+        self.detail(f"{SERVICE}-create has 256 MB; product 1001 is still there:")
+        self.detail(self.aws.run({}, "curl", "--silent", "--fail-with-body", f"{self.endpoint}/product/find/1001").stdout)
+
+        self.step("Try what must not work")
+        self.stories()
+        self.step("Compare the deployment role with the calls that were recorded")
+        self.least_privilege()
+        self.step("Look for credentials where they must not be")
+        self.canaries()
+
+        if os.environ.get("KEEP"):
+            self.keep()
+        self.step("Remove everything, in the guide's order")
+        self.guide("Remove it")
+        for account in (TOOLS, TARGET):
+            expect(self.stacks(account) == [], f"no stack is left in {account}")
+        self.detail("no stack is left in either account")
+        self.say(NOT_SHOWN.format(architecture=ARCHITECTURE))
+        self.say(f"\nRehearsed in {time.monotonic() - self.began:.0f} s.")
+
+    def contract(self):
+        api = self.endpoint.split("//")[1].split(".")[0]
+        log = self.work / "contract.log"
+        environment = self.aws.environment({}) | {"CATALOG_URL": f"{self.aws.url}/restapis/{api}/DEV/_user_request_"}
+        command = ["cargo", "test", "--locked", "--package", "tests", "--test", "contract", "--", "--ignored"]
+        since = time.monotonic()
+        with log.open("w") as written:
+            # cargo itself needs nothing of the network any more.
+            done = subprocess.run(command, cwd=ROOT, env=environment | {"SSL_CERT_FILE": str(self.aws.ca), "CARGO_NET_OFFLINE": "true"}, stdout=written, stderr=written)
+        if done.returncode != 0 or "1 passed" not in log.read_text():
+            raise Failed(f"the deployed API does not keep the contract: see {log}")
+        self.detail(" ".join(command), since)
+
+    def memory(self) -> int:
+        return self.aws.ask(root_of(TARGET), "lambda", "get-function-configuration", "--function-name", f"{SERVICE}-create")["MemorySize"]
+
+    def keep(self):
+        curl = f'curl --cacert {self.aws.ca} --connect-to "::127.0.0.1:{self.aws.port}"'
+        self.say(f"\nIt is kept until Ctrl-C. Try it:\n\n  {curl} {self.endpoint}/product/find/1001\n")
+        self.say(f"  AWS_CONFIG_FILE={self.folder}/aws.config AWS_CA_BUNDLE={self.aws.ca} AWS_ENDPOINT_URL={self.aws.url} \\\n    aws --profile target --region {REGION} cloudformation list-stacks\n")
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            self.say()
+
+
+class Tags(yaml.SafeLoader):
+    """YAML whose short tags of CloudFormation are read as what stands behind them."""
+
+
+def plain(loader, _, node):
+    constructors = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: loader.construct_sequence, yaml.MappingNode: loader.construct_mapping}
+    return constructors[type(node)](node)
+
+
+Tags.add_multi_constructor("!", plain)
+
+
+def answers(text: str) -> list:
+    """The JSON objects in a text that holds other lines, too."""
+    decoder, found, at = json.JSONDecoder(), [], 0
+    while (at := text.find("{", at)) >= 0:
+        value, at = decoder.raw_decode(text, at)
+        found.append(value)
+    return found
+
+
+def expect(holds: bool, what: str):
+    if not holds:
+        raise Failed(f"this does not hold: {what}")
+
+
+def fails(check, *arguments) -> bool:
+    try:
+        check(*arguments)
+    except Failed:
+        return True
+    return False
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, interrupt)
+    work = ROOT / "target/rehearsal"
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another rehearsal runs in this folder: wait for its end.", file=sys.stderr)
+            return 1
+        with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+            rehearsal = Rehearsal(pathlib.Path(folder), work)
+            try:
+                rehearsal.play()
+                return 0
+            except Failed as failed:
+                print(f"\nThe rehearsal failed: {failed}", file=sys.stderr)
+                return 1
+            except KeyboardInterrupt:
+                print("\nThe rehearsal was interrupted.", file=sys.stderr)
+                return 130
+            finally:
+                rehearsal.aws.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
