@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment build-tools rehearse
+.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment build-tools rehearse reproduce
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-deployment: tools ## Policies, packages and scripts of the deployment
 
 rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up)
 	.venv/bin/python tests/rehearsal/rehearse.py
+
+reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=x86_64, or arm64)
+	scripts/reproduce.sh
 
 format: ## Format the code
 	cargo fmt --all
