@@ -1,5 +1,6 @@
 //! The product catalog: products, their DynamoDB table, and the answers to callers.
 
+mod integrity;
 mod problem;
 mod product;
 mod repository;

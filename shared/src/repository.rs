@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
+use crate::integrity::{Checksum, UnreadableAnswer};
 use crate::{Price, Product, ProductId, Title};
 
 type Item = HashMap<String, AttributeValue>;
@@ -95,7 +96,9 @@ impl ProductRepository {
                 RetryConfig::standard()
                     .with_max_attempts(3)
                     .with_initial_backoff(Self::FIRST_BACKOFF),
-            );
+            )
+            .interceptor(Checksum)
+            .retry_classifier(UnreadableAnswer);
         Self {
             client: Client::from_conf(config.build()),
             table: table.into(),
