@@ -1,6 +1,5 @@
-use catalog::ProductRepository;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Service};
+use catalog::{ProductRepository, ProxyIntegration};
+use lambda_http::Service;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -18,17 +17,16 @@ impl Function {
     ///
     /// # Errors
     ///
-    /// When the event comes from something else than API Gateway.
+    /// When the event is no JSON, or comes from something else than API Gateway.
     pub async fn invoke(self, products: &ProductRepository, event: &str) -> Result<Value, Error> {
-        let event: LambdaRequest = serde_json::from_str(event)?;
         let handle = service_fn(async |request| {
             Ok::<_, Error>(match self {
                 Self::Create => create_product::handle(products, request).await,
                 Self::Find => find_product::handle(products, request).await,
             })
         });
-        let event = LambdaEvent::new(event, Context::default());
-        let answer = Adapter::from(handle).call(event).await?;
+        let event = LambdaEvent::new(serde_json::from_str(event)?, Context::default());
+        let answer = ProxyIntegration::of(handle).call(event).await?;
         Ok(serde_json::to_value(answer)?)
     }
 }

@@ -1,11 +1,13 @@
 //! The product catalog: products, their DynamoDB table, and the answers to callers.
 
+mod integration;
 mod integrity;
 mod problem;
 mod product;
 mod repository;
 mod response;
 
+pub use integration::ProxyIntegration;
 pub use problem::Problem;
 pub use product::{Price, Product, ProductId, Rejection, Title, Violation};
 pub use repository::{Created, ProductRepository, RepositoryError};

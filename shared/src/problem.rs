@@ -52,6 +52,16 @@ impl Problem {
         )
     }
 
+    /// 400: the event is API Gateway's, but broken: no caller can bring about one.
+    #[must_use]
+    pub fn malformed_request() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-request",
+            "The request cannot be read",
+        )
+    }
+
     /// 413: the body is longer than any product can be.
     #[must_use]
     pub fn too_large() -> Self {
