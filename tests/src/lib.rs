@@ -1,5 +1,7 @@
 //! What the tests stand on: a catalog of its own for each, with a caller, and Lambda.
 
+mod faulty;
+mod ledger;
 mod runtime;
 
 use std::ops::Deref;
@@ -9,6 +11,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+pub use faulty::{ALWAYS, Fault, Faulty};
+pub use ledger::{hold, share};
 pub use runtime::invoke;
 
 /// A running API over a DynamoDB of its own, and a client for it.

@@ -1,0 +1,40 @@
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// Whether this is `make reliability`: every case, and a row in `docs/reliability.md` for each promise.
+fn is_full() -> Option<String> {
+    std::env::var("RELIABILITY").ok()
+}
+
+/// So many of `all` cases, at least one: all of them under `make reliability`, else a tenth.
+#[must_use]
+pub fn share(all: usize) -> usize {
+    if is_full().is_some() {
+        all
+    } else {
+        all.div_ceil(10)
+    }
+}
+
+/// Tells how many cases of a promise were run with what going wrong, and fails with the failures.
+///
+/// # Panics
+///
+/// When there are failures, or none were looked for.
+pub fn hold(promise: &str, under: &str, cases: usize, failures: &[String]) {
+    println!(
+        "{promise} | {under} | {cases} cases | {} failures",
+        failures.len()
+    );
+    if let Some(file) = is_full() {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(file)
+            .expect("a file");
+        let row = format!("| {promise} | {under} | {cases} | {} |\n", failures.len());
+        file.write_all(row.as_bytes()).expect("written");
+    }
+    assert!(cases > 0, "{promise}: nothing was run");
+    assert!(failures.is_empty(), "{promise}, {under}: {failures:#?}");
+}
