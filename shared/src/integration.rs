@@ -17,11 +17,6 @@ use crate::Problem;
 ///
 /// It answers what `lambda_http` alone would fail on, since a function that fails is a 502 to the
 /// caller. An event of any other kind is an error, which Lambda logs and counts.
-#[derive(Clone)]
-#[expect(
-    missing_debug_implementations,
-    reason = "lambda_http's adapter has none"
-)]
 pub struct ProxyIntegration<'a, S> {
     adapter: Adapter<'a, Response<Body>, S>,
 }

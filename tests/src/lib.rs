@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use faulty::{ALWAYS, Fault, Faulty};
 pub use ledger::{hold, share};
-pub use runtime::invoke;
+pub use runtime::{Lambda, invoke};
 
 /// A running API over a DynamoDB of its own, and a client for it.
 #[derive(Debug)]

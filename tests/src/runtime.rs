@@ -2,79 +2,159 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{get, post};
+use local::LocalDynamoDb;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{channel, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Starts a function's binary as Lambda does, sends it the events, and gives its answers.
 ///
 /// It has no other environment than `variables` and what Lambda sets.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 ///
 /// # Panics
 ///
-/// When the binary ends or doesn't answer.
+/// When the binary ends, fails or doesn't answer.
 pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -> Vec<Value> {
-    const INVOCATION: &str = "/2018-06-01/runtime/invocation";
-
-    let (send_event, next_event) = channel::<String>(events.len());
-    let (send_answer, mut next_answer) = unbounded_channel();
-    let next_event = Arc::new(Mutex::new(next_event));
-    let next = async move || {
-        let event = next_event
-            .lock()
-            .await
-            .recv()
-            .await
-            .expect("the sender lives as long as the test");
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            "lambda-runtime-aws-request-id",
-            HeaderValue::from_static("1"),
-        );
-        headers.insert(
-            "lambda-runtime-deadline-ms",
-            HeaderValue::from_static("9999999999999"),
-        );
-        (headers, event)
-    };
-    let answered = async move |answer: String| {
-        send_answer.send(answer).expect("the test waits for it");
-    };
-    let app = Router::new()
-        .route(&format!("{INVOCATION}/next"), get(next))
-        .route(&format!("{INVOCATION}/1/response"), post(answered));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address").to_string();
-    tokio::spawn(async { axum::serve(listener, app).await });
-
-    let mut function = Command::new(binary)
-        .env_clear()
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-        .env("AWS_LAMBDA_FUNCTION_NAME", "function")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_RUNTIME_API", address)
-        .envs(variables.iter().copied())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a process");
-
+    let mut function = Lambda::start(binary, variables).await;
     let mut answers = Vec::new();
     for event in events {
-        send_event
-            .send((*event).to_owned())
-            .await
-            .expect("the function takes it");
-        let answer = tokio::select! {
-            answer = next_answer.recv() => answer.expect("an answer"),
-            end = function.wait() => panic!("the function ended: {end:?}"),
-        };
-        answers.push(serde_json::from_str(&answer).expect("JSON"));
+        answers.push(function.invoke(event).await.expect("an answer"));
     }
     answers
+}
+
+/// A function's binary, run as Lambda runs it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+#[derive(Debug)]
+pub struct Lambda {
+    process: Child,
+    log: BufReader<ChildStdout>,
+    events: UnboundedSender<String>,
+    answers: UnboundedReceiver<Result<Value, Value>>,
+}
+
+impl Lambda {
+    /// A secret that the function needs and must not tell.
+    pub const SECRET: &str = "canary in a secret";
+
+    /// Starts it with no other environment than `variables` and what Lambda sets.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    pub async fn start(binary: &str, variables: &[(&str, &str)]) -> Self {
+        const INVOCATION: &str = "/2018-06-01/runtime/invocation";
+
+        let (events, next_event) = unbounded_channel::<String>();
+        let (send_answer, answers) = unbounded_channel();
+        let send_error = send_answer.clone();
+        let next_event = Arc::new(Mutex::new(next_event));
+        let next = async move || {
+            let Some(event) = next_event.lock().await.recv().await else {
+                return Err(StatusCode::GONE);
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                "lambda-runtime-aws-request-id",
+                HeaderValue::from_static("1"),
+            );
+            headers.insert(
+                "lambda-runtime-deadline-ms",
+                HeaderValue::from_static("9999999999999"),
+            );
+            Ok((headers, event))
+        };
+        let read = |text: String| serde_json::from_str::<Value>(&text).expect("JSON");
+        let answered = async move |text| send_answer.send(Ok(read(text))).unwrap_or_default();
+        let failed = async move |text| {
+            // As on Lambda, whose answer is JSON.
+            send_error.send(Err(read(text))).unwrap_or_default();
+            (StatusCode::ACCEPTED, r#"{"status":"OK"}"#)
+        };
+        let app = Router::new()
+            .route(&format!("{INVOCATION}/next"), get(next))
+            .route(&format!("{INVOCATION}/1/response"), post(answered))
+            .route(&format!("{INVOCATION}/1/error"), post(failed))
+            .layer(DefaultBodyLimit::disable());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        tokio::spawn(async { axum::serve(listener, app).await });
+
+        let mut process = Command::new(binary)
+            .env_clear()
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        let log = BufReader::new(process.stdout.take().expect("its output"));
+        Self {
+            process,
+            log,
+            events,
+            answers,
+        }
+    }
+
+    /// Starts it with the table in the DynamoDB at `url`.
+    pub async fn start_over(binary: &str, url: &str) -> Self {
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_ENDPOINT_URL", url),
+            ("AWS_REGION", "local"),
+            ("AWS_SECRET_ACCESS_KEY", Self::SECRET),
+            ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+        ];
+        Self::start(binary, &variables).await
+    }
+
+    /// Sends it an event.
+    ///
+    /// # Panics
+    ///
+    /// When nobody takes it.
+    pub fn send(&self, event: &str) {
+        self.events.send(event.to_owned()).expect("it is taken");
+    }
+
+    /// Sends it an event, and waits for the answer, or the error that Lambda is told.
+    ///
+    /// # Errors
+    ///
+    /// That error.
+    ///
+    /// # Panics
+    ///
+    /// When the function ends.
+    pub async fn invoke(&mut self, event: &str) -> Result<Value, Value> {
+        self.send(event);
+        tokio::select! {
+            answer = self.answers.recv() => answer.expect("an answer"),
+            end = self.process.wait() => panic!("the function ended: {end:?}"),
+        }
+    }
+
+    /// Ends it at once, whatever it does (SIGKILL), and gives its log.
+    ///
+    /// # Panics
+    ///
+    /// When it had ended before.
+    pub async fn kill(mut self) -> String {
+        let ended = self.process.try_wait().expect("a process");
+        assert_eq!(ended, None, "the function ended by itself");
+        self.process.kill().await.expect("it is ended");
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).await.expect("text");
+        log
+    }
 }

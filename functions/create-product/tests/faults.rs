@@ -1,0 +1,148 @@
+//! The binary, when DynamoDB fails it or it is ended in the middle of a write.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+use local::{Function, LocalDynamoDb};
+use serde_json::Value;
+use tests::{ALWAYS, Fault, Faulty, Lambda, hold, product, share};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
+
+fn event(product: &Value) -> String {
+    let event = include_str!("../../../tests/events/create-on-DEV.json");
+    let mut event: Value = serde_json::from_str(event).expect("JSON");
+    event["body"] = product.to_string().into();
+    event.to_string()
+}
+
+/// What is in the table: the product's answer, or nothing.
+async fn stored(dynamodb: &LocalDynamoDb, id: &str) -> Option<Value> {
+    let event = include_str!("../../../tests/events/find-on-DEV.json");
+    let mut event: Value = serde_json::from_str(event).expect("JSON");
+    event["pathParameters"]["id"] = id.into();
+    let answer = Function::Find
+        .invoke(&dynamodb.products(), &event.to_string())
+        .await
+        .expect("an answer");
+    let body = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+    (answer["statusCode"] != 404).then_some(body)
+}
+
+#[tokio::test]
+async fn a_sample_of_the_faults() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let mut failures = Vec::new();
+    let sample = [
+        (Fault::Throttling, 201),
+        (Fault::Reset, 201),
+        (Fault::ResetAfterwards, 200),
+        (Fault::AnswerLost, 200),
+        (Fault::AnswerTruncated, 200),
+        (Fault::WrongChecksum, 200),
+    ];
+    for (fault, status) in sample {
+        for (times, status) in [(1, status), (ALWAYS, 503)] {
+            let sent = product(&format!("{fault:?}-{times}"), "Amazon Echo", "", "89.99");
+            let faulty = Faulty::start(&dynamodb, fault, times).await;
+            let mut function = Lambda::start_over(BINARY, faulty.url()).await;
+            let answer = function.invoke(&event(&sent)).await.expect("an answer");
+            if answer["statusCode"] != status || faulty.strikes() == 0 {
+                failures.push(format!("{fault:?} {times}: {answer}"));
+            }
+        }
+    }
+    hold(
+        "the binary of create-product answers 503, or as if nothing had happened",
+        "a sample of the faults",
+        2 * sample.len(),
+        &failures,
+    );
+}
+
+/// When it is ended: before the write, after it, in the middle of the answer, or at any time.
+#[derive(Clone, Copy)]
+enum Moment {
+    At(Fault),
+    After(Duration),
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_write_is_whole_or_absent_and_can_be_sent_again() {
+    let kills = share(200);
+    let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let survivor = &Mutex::new(Lambda::start_over(BINARY, &dynamodb.url()).await);
+    let failures: Vec<_> = stream::iter(0..kills)
+        .map(async |n| {
+            // A write takes some milliseconds.
+            let anytime = Duration::from_micros(u64::try_from(n).expect("a number") * 40);
+            let moment = match n % 4 {
+                0 => Moment::At(Fault::Silence),
+                1 => Moment::At(Fault::AnswerLost),
+                2 => Moment::At(Fault::SlowBody),
+                _ => Moment::After(anytime),
+            };
+            killed(dynamodb, survivor, n, moment).await.err()
+        })
+        .buffer_unordered(4)
+        .filter_map(async |failure| failure)
+        .collect()
+        .await;
+    hold(
+        "a killed write is whole or absent, and sent again it succeeds",
+        "SIGKILL of create-product",
+        kills,
+        &failures,
+    );
+}
+
+async fn killed(
+    dynamodb: &LocalDynamoDb,
+    survivor: &Mutex<Lambda>,
+    n: usize,
+    moment: Moment,
+) -> Result<(), String> {
+    let id = format!("killed-{n}");
+    let sent = product(&id, "Amazon Echo", "Smart speaker", "89.99");
+    let (fault, times) = match moment {
+        Moment::At(fault) => (fault, ALWAYS),
+        Moment::After(_) => (Fault::Silence, 0),
+    };
+    let faulty = Faulty::start(dynamodb, fault, times).await;
+    let mut function = Lambda::start_over(BINARY, faulty.url()).await;
+    match moment {
+        Moment::At(_) => {
+            function.send(&event(&sent));
+            faulty.struck().await;
+        }
+        Moment::After(time) => {
+            // It has started once it has answered.
+            let first = product(&format!("{id}-before"), "Amazon Echo", "", "89.99");
+            function.invoke(&event(&first)).await.expect("an answer");
+            function.send(&event(&sent));
+            sleep(time).await;
+        }
+    }
+    function.kill().await;
+
+    let kept = stored(dynamodb, &id).await;
+    let expected: &[Option<&Value>] = match moment {
+        Moment::At(Fault::Silence) => &[None],
+        Moment::At(_) => &[Some(&sent)],
+        Moment::After(_) => &[None, Some(&sent)],
+    };
+    if !expected.contains(&kept.as_ref()) {
+        return Err(format!("{id} was left as {kept:?}"));
+    }
+    // A killed function's call may still be on its way, so that either answer is right.
+    let again = survivor.lock().await.invoke(&event(&sent)).await;
+    let again = again.map_err(|error| format!("{id} sent again: {error}"))?;
+    let kept = stored(dynamodb, &id).await;
+    if ([200, 201].map(Value::from).contains(&again["statusCode"])) && kept == Some(sent) {
+        Ok(())
+    } else {
+        Err(format!("{id} sent again: {again}, left as {kept:?}"))
+    }
+}
