@@ -1,5 +1,6 @@
 //! What the tests stand on: a catalog of its own for each, with a caller, and Lambda.
 
+mod event;
 mod faulty;
 mod ledger;
 mod runtime;
@@ -11,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+pub use event::answers_well;
 pub use faulty::{ALWAYS, Fault, Faulty};
 pub use ledger::{hold, share};
 pub use runtime::{Lambda, invoke};

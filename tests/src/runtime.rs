@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{get, post};
 use local::LocalDynamoDb;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, BufReader};
+use tokio::io::{AsyncReadExt, Chain};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -34,7 +34,7 @@ pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -
 #[derive(Debug)]
 pub struct Lambda {
     process: Child,
-    log: BufReader<ChildStdout>,
+    log: Chain<ChildStdout, ChildStderr>,
     events: UnboundedSender<String>,
     answers: UnboundedReceiver<Result<Value, Value>>,
 }
@@ -93,11 +93,13 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("a process");
-        let log = BufReader::new(process.stdout.take().expect("its output"));
+        let output = process.stdout.take().expect("its output");
+        let log = output.chain(process.stderr.take().expect("its errors"));
         Self {
             process,
             log,

@@ -5,7 +5,7 @@ use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION}
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Answers a request to create the product in its body; every failure is an answer, too.
 pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
@@ -92,7 +92,8 @@ fn location(request: &Request, product: &Product) -> String {
         .and_then(|path| path.trim_end_matches('/').strip_suffix("/product/create"))
         .unwrap_or_default();
     format!(
-        "{base}/product/find/{}",
+        "{}/product/find/{}",
+        utf8_percent_encode(base, CONTROLS),
         utf8_percent_encode(product.id.as_str(), RESERVED)
     )
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, Lambda, hold, product, share};
+use tests::{ALWAYS, Fault, Faulty, Lambda, hold, product};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -71,7 +71,7 @@ enum Moment {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_write_is_whole_or_absent_and_can_be_sent_again() {
-    let kills = share(200);
+    let kills = 200;
     let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let survivor = &Mutex::new(Lambda::start_over(BINARY, &dynamodb.url()).await);
     let failures: Vec<_> = stream::iter(0..kills)

@@ -1,0 +1,62 @@
+//! The binary lives on whatever it is sent, and its log keeps what callers and operators confide.
+
+use local::LocalDynamoDb;
+use serde_json::{Value, json};
+use tests::{Fault, Faulty, Lambda, product};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
+
+/// What must not be told, in a place of its own in the request.
+const CANARY: &str = "canary\r\n\u{1b}[2J2026-01-01T00:00:00Z INFO forged=true";
+
+fn event(body: &str, is_base64: bool) -> String {
+    let event = include_str!("../../../tests/events/create-on-DEV.json");
+    let mut event: Value = serde_json::from_str(event).expect("JSON");
+    event["body"] = body.into();
+    event["isBase64Encoded"] = is_base64.into();
+    event["path"] = format!("/{CANARY}").into();
+    event["queryStringParameters"] = json!({ CANARY: CANARY });
+    event["multiValueHeaders"]["User-Agent"] = json!([CANARY]);
+    event["multiValueHeaders"]["Authorization"] = json!(["Bearer canary"]);
+    event["multiValueHeaders"]["X-Api-Key"] = json!(["canary"]);
+    event.to_string()
+}
+
+#[tokio::test]
+async fn it_lives_on_and_logs_no_product_and_no_secret() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    // The first three calls fail, and with them the first request that gets as far.
+    let faulty = Faulty::start(&dynamodb, Fault::InternalServerError, 3).await;
+    let mut function = Lambda::start_over(BINARY, faulty.url()).await;
+    let sent = product("canary", CANARY, CANARY, "1.00").to_string();
+    for (event, status) in [
+        (event(&sent, false), Some(503)),
+        (event(CANARY, true), Some(400)),
+        (event(CANARY, false), Some(400)),
+        (event(r#"{"canary":1}"#, false), Some(422)),
+        (
+            json!({ "Records": [{ "canary": CANARY }] }).to_string(),
+            None,
+        ),
+        ("canary".to_owned(), None),
+        (event(&sent, false), Some(201)),
+    ] {
+        match (function.invoke(&event).await, status) {
+            (Ok(answer), Some(status)) => assert_eq!(answer["statusCode"], status, "{answer}"),
+            (Err(error), None) => assert!(!error.to_string().contains("canary"), "{error}"),
+            (answered, _) => panic!("{event} was answered with {answered:?}"),
+        }
+    }
+
+    let log = function.kill().await;
+    for secret in ["canary", "forged", "\u{1b}[2J", Lambda::SECRET] {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
+    // What was looked through is the log: it names the request that failed, and why.
+    let failed: Value = serde_json::from_str(&event("", false)).expect("JSON");
+    let request_id = failed["requestContext"]["requestId"]
+        .as_str()
+        .expect("an id");
+    assert!(log.contains(request_id), "{log}");
+    assert!(log.contains("InternalServerError"), "{log}");
+}

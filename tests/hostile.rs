@@ -1,0 +1,524 @@
+//! Hostile input: named cases, and any event at all.
+
+use std::collections::BTreeMap;
+
+use catalog::ProductRepository;
+use local::{Function, LocalDynamoDb};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use tests::{Catalog, answers_well, product};
+use tokio::runtime::Runtime;
+
+const CREATE: &str = include_str!("events/create-on-DEV.json");
+const FIND: &str = include_str!("events/find-on-DEV.json");
+const FIND_ON_AN_HTTP_API: &str = include_str!("events/find-on-an-http-api.json");
+
+async fn products() -> ProductRepository {
+    LocalDynamoDb::start(None)
+        .await
+        .expect("DynamoDB starts")
+        .products()
+}
+
+/// An event with some of it replaced; a pointer's last name may be new.
+fn with(event: &str, changes: &[(&str, Value)]) -> String {
+    let mut event: Value = serde_json::from_str(event).expect("JSON");
+    for (pointer, value) in changes {
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        event.pointer_mut(parent).expect("a parent")[name] = value.clone();
+    }
+    event.to_string()
+}
+
+/// The status, the problem's name if it is one, and the whole answer.
+async fn told(function: Function, products: &ProductRepository, event: &str) -> (String, Value) {
+    let answer = function.invoke(products, event).await.expect("an answer");
+    // A 304 has none.
+    let body = answer["body"].as_str().filter(|body| !body.is_empty());
+    let body: Value = serde_json::from_str(body.unwrap_or("null")).expect("JSON");
+    let name = body["type"]
+        .as_str()
+        .and_then(|name| name.split(':').next_back());
+    let told = format!("{} {}", answer["statusCode"], name.unwrap_or_default());
+    (told.trim_end().to_owned(), answer)
+}
+
+/// Bodies as they come in events: told what they are, and that the function lives on.
+#[tokio::test]
+async fn a_hostile_body_gets_a_clear_error() {
+    let products = &products().await;
+    let price =
+        |digits: &str| format!(r#"{{"id":"1","title":"t","description":"","price":{digits}}}"#);
+    let deep =
+        |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let title = |text: &str| format!(r#"{{"id":"1","title":"{text}","description":"","price":1}}"#);
+    for (body, answer) in [
+        // Deep nesting, open and closed.
+        (deep("[", ""), "400 malformed-body"),
+        (deep("[", "]"), "422 invalid-product"),
+        (deep(r#"{"a":"#, "}"), "400 malformed-body"),
+        (price(&deep("[", "]")), "422 invalid-product"),
+        // Huge numbers.
+        (price(&"9".repeat(1_000_000)), "422 invalid-product"),
+        (price("1e400"), "422 invalid-product"),
+        (price("1e-400"), "422 invalid-product"),
+        (
+            price(&format!("0.{}1", "0".repeat(1_000_000))),
+            "422 invalid-product",
+        ),
+        // Duplicate keys, also when they are written differently.
+        (
+            r#"{"id":"1","id":"2","title":"t","description":"","price":1}"#.to_owned(),
+            "422 invalid-product",
+        ),
+        (
+            r#"{"id":"1","\u0069d":"1","title":"t","description":"","price":1}"#.to_owned(),
+            "422 invalid-product",
+        ),
+        // Surrogates.
+        (title(r"\ud800"), "422 invalid-product"),
+        (title(r"\udc00\ud800"), "422 invalid-product"),
+        (r#"{"\ud800":1}"#.to_owned(), "400 malformed-body"),
+        // NUL, in JSON's way and not.
+        (title("\0"), "400 malformed-body"),
+        (
+            r#"{"id":"\u0000","title":"t","description":"","price":1}"#.to_owned(),
+            "422 invalid-product",
+        ),
+        ("\0".to_owned(), "400 malformed-body"),
+        ("\u{feff}{}".to_owned(), "400 malformed-body"),
+        // 10 MB.
+        (title(&"x".repeat(10 * 1024 * 1024)), "413 too-large"),
+        (" ".repeat(10 * 1024 * 1024), "413 too-large"),
+        // What other formats make of it.
+        (
+            r#"{"__proto__":{"id":"1"},"$ref":"file:///etc/passwd"}"#.to_owned(),
+            "422 invalid-product",
+        ),
+        (
+            "<?xml version=\"1.0\"?><!DOCTYPE a>".to_owned(),
+            "400 malformed-body",
+        ),
+        ("id=1&title=t".to_owned(), "400 malformed-body"),
+        (
+            r#"{"id":{"$gt":""},"title":["t"],"description":{"S":"d"},"price":{"N":"1"}}"#
+                .to_owned(),
+            "422 invalid-product",
+        ),
+    ] {
+        let event = with(CREATE, &[("/body", body.clone().into())]);
+        let (got, _) = told(Function::Create, products, &event).await;
+        assert_eq!(got, answer, "{}", &body[..body.len().min(100)]);
+    }
+    let (got, _) = told(Function::Create, products, CREATE).await;
+    assert_eq!(got, "201");
+}
+
+#[tokio::test]
+async fn bytes_come_as_base64_and_broken_base64_is_refused() {
+    let products = &products().await;
+    for (base64, answer) in [
+        // {"id":"1","title":"t","description":"","price":1}
+        (
+            "eyJpZCI6IjEiLCJ0aXRsZSI6InQiLCJkZXNjcmlwdGlvbiI6IiIsInByaWNlIjoxfQ==",
+            "201",
+        ),
+        // "\xff", an overlong "/", a surrogate in UTF-8, and nothing.
+        ("Iv8i", "400 malformed-body"),
+        ("IsCvIg==", "400 malformed-body"),
+        ("Iu2ggCI=", "400 malformed-body"),
+        ("", "400 malformed-body"),
+        // No base64: its alphabet, its padding, its length.
+        ("{}", "400 malformed-request"),
+        ("e30", "400 malformed-request"),
+        ("e30=e30=", "400 malformed-request"),
+        ("e", "400 malformed-request"),
+        ("é", "400 malformed-request"),
+    ] {
+        let changes = [("/body", base64.into()), ("/isBase64Encoded", true.into())];
+        let (got, refused) = told(Function::Create, products, &with(CREATE, &changes)).await;
+        assert_eq!(got, answer, "{base64}");
+        let media_type = &refused["multiValueHeaders"]["content-type"][0];
+        let expected = if answer == "201" {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
+        assert_eq!(media_type, expected, "{base64}");
+    }
+}
+
+/// What API Gateway sends of a header is the caller's, and may be no text, or several lines.
+#[tokio::test]
+async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
+    let products = &products().await;
+    told(Function::Create, products, CREATE).await;
+    for value in ["é", "\u{0}", "a\r\nset-cookie: b", "\u{202e}", "\u{7f}"] {
+        for (form, value) in [
+            ("/headers/X-Name", json!(value)),
+            ("/multiValueHeaders/X-Name", json!([value, "a"])),
+        ] {
+            let (got, _) = told(
+                Function::Find,
+                products,
+                &with(FIND, &[(form, value.clone())]),
+            )
+            .await;
+            assert_eq!(got, "200", "{form} {value}");
+        }
+        let event = with(FIND_ON_AN_HTTP_API, &[("/headers/x-name", value.into())]);
+        assert_eq!(
+            told(Function::Find, products, &event).await.0,
+            "200",
+            "{value}"
+        );
+    }
+    let bad_name = with(FIND, &[("/headers/a b", "c".into())]);
+    assert_eq!(told(Function::Find, products, &bad_name).await.0, "200");
+
+    let etag = "\"af229eaf547f3979e936799d359af4af\"";
+    for lines in [json!([etag, "\"other\""]), json!(["\"other\"", etag])] {
+        let last = lines[1].clone();
+        let changes = [
+            ("/headers/If-None-Match", last),
+            ("/multiValueHeaders/If-None-Match", lines),
+        ];
+        assert_eq!(
+            told(Function::Find, products, &with(FIND, &changes))
+                .await
+                .0,
+            "304"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_strange_in_a_request_is_answered() {
+    let products = &products().await;
+    told(Function::Create, products, CREATE).await;
+    for (event, changes, answer) in [
+        (FIND, vec![("/headers/Host", json!("a b/@:99999"))], "200"),
+        (
+            FIND,
+            vec![
+                ("/requestContext/domainName", json!("[")),
+                ("/multiValueHeaders/Host", json!([])),
+                ("/headers", json!({})),
+            ],
+            "400 malformed-request",
+        ),
+        (
+            FIND_ON_AN_HTTP_API,
+            vec![("/headers/host", json!("["))],
+            "400 malformed-request",
+        ),
+        (
+            FIND,
+            vec![("/httpMethod", json!(7))],
+            "400 malformed-request",
+        ),
+        (
+            FIND_ON_AN_HTTP_API,
+            vec![("/rawPath", json!(7))],
+            "400 malformed-request",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters", Value::Null)],
+            "404 product-not-found",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters/id", json!("%ff"))],
+            "404 product-not-found",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters/id", json!("%"))],
+            "404 product-not-found",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters/id", json!("%00"))],
+            "404 product-not-found",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters/id", json!("../../etc/passwd"))],
+            "404 product-not-found",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters/id", json!("x".repeat(1_000_000)))],
+            "404 product-not-found",
+        ),
+    ] {
+        let (got, refused) = told(Function::Find, products, &with(event, &changes)).await;
+        assert_eq!(got, answer, "{changes:?}");
+        // In the form that its kind of API takes.
+        let is_http_api = event == FIND_ON_AN_HTTP_API;
+        let form = if is_http_api {
+            "headers"
+        } else {
+            "multiValueHeaders"
+        };
+        assert!(
+            refused[form]["content-type"].is_string() || refused[form]["content-type"].is_array()
+        );
+    }
+}
+
+/// A function that was wired to something else says so, and lives on: a wrong answer would look right.
+#[tokio::test]
+async fn an_event_of_another_kind_is_an_error() {
+    let products = &products().await;
+    let alb = r#"{"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/b"}},"httpMethod":"GET","path":"/","queryStringParameters":{},"headers":{"host":"a"},"body":"","isBase64Encoded":false}"#;
+    let s3 = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"canary"}}}]}"#;
+    for function in [Function::Create, Function::Find] {
+        for event in [
+            alb,
+            s3,
+            "{}",
+            "[]",
+            "null",
+            "\"\"",
+            "1",
+            r#"{"requestContext":null}"#,
+        ] {
+            let error = function
+                .invoke(products, event)
+                .await
+                .expect_err(event)
+                .to_string();
+            assert!(
+                error.contains("expects a JSON payload from Amazon API Gateway"),
+                "{error}"
+            );
+            assert!(!error.contains("canary"), "{error}");
+        }
+        for no_json in ["", "{", "\0", "{\"a\":\"\u{1}\"}"] {
+            function.invoke(products, no_json).await.expect_err(no_json);
+        }
+    }
+    // A function URL sends what an HTTP API sends, but has no routes and so no path parameters.
+    let url = with(
+        FIND_ON_AN_HTTP_API,
+        &[
+            ("/pathParameters", Value::Null),
+            ("/routeKey", "$default".into()),
+        ],
+    );
+    assert_eq!(
+        told(Function::Find, products, &url).await.0,
+        "404 product-not-found"
+    );
+}
+
+/// Every id that is taken comes back in `Location` as one line of visible ASCII, and leads to its product.
+#[tokio::test]
+async fn no_id_injects_a_header() {
+    let catalog = Catalog::start().await;
+    for id in [
+        "a%0d%0aset-cookie: b",
+        "a\u{2028}set-cookie: b",
+        "a\u{2029}b",
+        "嘊嘍set-cookie",
+        "//example.com/",
+        "javascript:alert(1)",
+        "\u{202e}drowssap",
+        "\u{200f}a\u{200e}",
+        "<script>",
+        "\u{1f50a}",
+    ] {
+        let sent = product(id, "t", "", "1.00");
+        let created = catalog
+            .create(sent.to_string())
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(created.status(), 201, "{id:?}");
+        assert!(created.headers().get("set-cookie").is_none());
+        let location = created.headers()["location"]
+            .to_str()
+            .expect("visible ASCII")
+            .to_owned();
+        let id_in_it = location
+            .strip_prefix("/product/find/")
+            .expect("on this host");
+        let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+        assert!(id_in_it.bytes().all(harmless), "{location}");
+        let found = catalog
+            .request(reqwest::Method::GET, &location)
+            .send()
+            .await
+            .expect("an answer");
+        let found = found.bytes().await.expect("a body");
+        assert_eq!(serde_json::from_slice::<Value>(&found).expect("JSON"), sent);
+    }
+    for id in [
+        "a\r\nset-cookie: b",
+        "a\nb",
+        "\u{1b}[2J",
+        "\u{85}",
+        "a\u{0}",
+    ] {
+        let refused = catalog
+            .create(product(id, "t", "", "1").to_string())
+            .send()
+            .await;
+        assert_eq!(refused.expect("an answer").status(), 422, "{id:?}");
+    }
+    // The caller's path is API Gateway's to match, but if it were not:
+    let path = json!("/é\r\nset-cookie: b/product/create");
+    let event = with(CREATE, &[("/requestContext/path", path)]);
+    let (got, created) = told(Function::Create, &products().await, &event).await;
+    assert_eq!(got, "201");
+    assert_eq!(
+        created["multiValueHeaders"]["location"][0],
+        "/%C3%A9%0D%0Aset-cookie: b/product/find/a%20b%2F1001"
+    );
+}
+
+/// Every answer says that it is what it says, and whether it may be kept.
+#[tokio::test]
+async fn every_answer_has_its_security_headers() {
+    let catalog = Catalog::start().await;
+    let mut seen = BTreeMap::new();
+    let sent = || product("1001", "t", "", "1.00").to_string();
+    for request in [
+        catalog.create(sent()),
+        catalog.create(sent()),
+        catalog.create(product("1001", "u", "", "1").to_string()),
+        catalog.create("{"),
+        catalog.create("{}"),
+        catalog
+            .request(reqwest::Method::POST, "/product/create")
+            .header("content-type", "text/plain"),
+        catalog.create("x".repeat(3 * 1024 * 1024)),
+        catalog.find("1001"),
+        catalog.find("1001").header("if-none-match", "*"),
+        catalog.find("1002"),
+        catalog.request(reqwest::Method::DELETE, "/"),
+        Catalog::start_with("http://127.0.0.1:1").await.find("1001"),
+    ] {
+        let answer = request.send().await.expect("an answer");
+        let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        seen.insert(answer.status().as_u16(), header("cache-control"));
+    }
+    let no_store = [201, 400, 404, 409, 413, 415, 422, 503].map(|status| (status, "no-store"));
+    // A product may be kept, and asked for each time; one that was just created is the caller's own.
+    let expected: BTreeMap<_, _> = no_store
+        .into_iter()
+        .chain([(200, "no-cache"), (304, "no-cache")])
+        .collect();
+    assert_eq!(
+        seen.iter()
+            .map(|(status, kept)| (*status, kept.as_str()))
+            .collect::<BTreeMap<_, _>>(),
+        expected
+    );
+}
+
+/// Events of API Gateway with some of their values replaced by any JSON, and then some bytes by any.
+fn events() -> impl Strategy<Value = (Function, String)> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[ -~]{0,20}".prop_map(Value::from),
+        select(vec![
+            "GET",
+            "POST",
+            "*",
+            "W/\"a\", *",
+            "[",
+            "e30=",
+            "%",
+            "application/json",
+            "/../",
+            "\u{0}"
+        ])
+        .prop_map(Value::from),
+    ];
+    let value = leaf.prop_recursive(2, 8, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec(("[!-~]{0,8}", inner), 0..4).prop_map(|fields| fields.into_iter().collect()),
+        ]
+    });
+    let event = select(vec![
+        (Function::Create, CREATE),
+        (
+            Function::Create,
+            include_str!("events/create-in-base64.json"),
+        ),
+        (Function::Find, FIND),
+        (Function::Find, FIND_ON_AN_HTTP_API),
+    ]);
+    let bytes = prop_oneof![
+        3 => Just(Vec::new()),
+        1 => vec((any::<Index>(), any::<u8>()), 1..4),
+    ];
+    (event, vec((any::<Index>(), value), 0..4), bytes).prop_map(
+        |((function, event), values, bytes)| {
+            let mut event: Value = serde_json::from_str(event).expect("JSON");
+            for (which, value) in values {
+                let mut places = Vec::new();
+                pointers(&event, "", &mut places);
+                *event
+                    .pointer_mut(&places[which.index(places.len())])
+                    .expect("there") = value;
+            }
+            let mut event = event.to_string().into_bytes();
+            for (at, byte) in bytes {
+                *at.get_mut(&mut event) = byte;
+            }
+            (function, String::from_utf8_lossy(&event).into_owned())
+        },
+    )
+}
+
+/// Where everything is in a JSON value, itself included.
+fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(n, item)| (n.to_string(), item))
+            .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| (name.replace('~', "~0").replace('/', "~1"), field))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (name, inner) in inner {
+        pointers(inner, &format!("{at}/{name}"), found);
+    }
+}
+
+/// Stands in for the fuzzer (`make fuzz`) in every run.
+#[test]
+fn any_event_is_answered_well() {
+    let runtime = Runtime::new().expect("a runtime");
+    let products = runtime.block_on(products());
+    let config = Config {
+        cases: 5_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&events(), |(function, event)| {
+            let fine = runtime.block_on(answers_well(function, &products, &event));
+            prop_assert_eq!(fine, Ok(()), "{}", event);
+            Ok(())
+        })
+        .expect("every event is answered well");
+}

@@ -1,0 +1,55 @@
+use catalog::ProductRepository;
+use local::Function;
+use serde_json::Value;
+
+/// Sends a function any event at all, and looks at what comes back.
+///
+/// It is an answer that API Gateway can take and the contract knows, or, to what API Gateway cannot
+/// have sent, an error.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub async fn answers_well(
+    function: Function,
+    products: &ProductRepository,
+    event: &str,
+) -> Result<(), String> {
+    /// Nothing is wrong with DynamoDB here, and nothing may be wrong with us.
+    const STATUSES: [u64; 9] = [200, 201, 304, 400, 404, 409, 413, 415, 422];
+
+    let answer = match function.invoke(products, event).await {
+        Ok(answer) => answer,
+        Err(_) if !is_of_api_gateway(event) => return Ok(()),
+        Err(error) => return Err(format!("failed: {error}")),
+    };
+    let status = answer["statusCode"].as_u64().unwrap_or_default();
+    if !STATUSES.contains(&status) {
+        return Err(format!("the status is {status}: {answer}"));
+    }
+    let headers = ["headers", "multiValueHeaders"].map(|form| answer[form].as_object());
+    for (name, value) in headers.into_iter().flatten().flatten() {
+        let lines = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        for line in lines {
+            let visible = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+            if !line.as_str().is_some_and(visible) {
+                return Err(format!("the header {name} is {line}"));
+            }
+        }
+    }
+    let body = answer["body"].as_str().unwrap_or_default();
+    match serde_json::from_str::<Value>(body) {
+        Err(_) if status == 304 && body.is_empty() => Ok(()),
+        Ok(body) if body["status"].as_u64().is_none_or(|told| told == status) => Ok(()),
+        _ => Err(format!("the body of {status} is {body}")),
+    }
+}
+
+/// Every kind of API that API Gateway has gives its id.
+fn is_of_api_gateway(event: &str) -> bool {
+    let event: Value = serde_json::from_str(event).unwrap_or_default();
+    let context = &event["requestContext"];
+    context["apiId"].is_string() && context["requestId"].is_string()
+}
