@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment build-tools rehearse reproduce
+.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment build-tools rehearse reproduce test-api
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ lint: ## Formatting and lints of the Rust code, warnings are errors
 
 test-rust: ## Every Rust test
 	cargo test --workspace --locked
+
+test-api: ## Of these, what a deployment must not break: seconds instead of minutes
+	cargo test --locked --package catalog --package tests --lib --test api --test contract --test faults --test lambda --test migration
 
 lint-deployment: tools ## Templates, packaged templates and scripts
 	scripts/lint.sh
