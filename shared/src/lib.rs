@@ -1,5 +1,6 @@
 //! The product catalog: products, their DynamoDB table, and the answers to callers.
 
+mod client;
 mod integration;
 mod integrity;
 mod problem;

@@ -3,7 +3,6 @@ use std::env;
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
@@ -12,6 +11,7 @@ use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
+use crate::client;
 use crate::integrity::{Checksum, UnreadableAnswer};
 use crate::{Price, Product, ProductId, Title};
 
@@ -78,8 +78,7 @@ impl ProductRepository {
     /// When `DYNAMODB_TABLE` is not set.
     pub async fn from_env() -> Self {
         let table = env::var("DYNAMODB_TABLE").expect("DYNAMODB_TABLE must be set");
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        Self::new((&config).into(), table)
+        Self::new(client::config_from_env().await, table)
     }
 
     /// The products in `table`, reached as `config` says. Time-outs and retries are the repository's own.

@@ -1,0 +1,109 @@
+//! Whom the binary trusts to be DynamoDB.
+
+use std::env::temp_dir;
+use std::fs;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+
+use local::{Function, LocalDynamoDb};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tests::Lambda;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+const CREATE: &str = include_str!("../../../tests/events/create-on-DEV.json");
+const FIND: &str = include_str!("../../../tests/events/find-on-DEV.json");
+
+/// A DynamoDB behind TLS, with a certificate that no public authority has signed.
+struct Private {
+    dynamodb: LocalDynamoDb,
+    url: String,
+    authority: PathBuf,
+}
+
+impl Private {
+    async fn start(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).expect("a certificate");
+        let issuer = Issuer::from_params(&params, &key);
+        let server_key = KeyPair::generate().expect("a key");
+        let server = CertificateParams::new(["127.0.0.1".to_owned()])
+            .and_then(|params| params.signed_by(&server_key, &issuer))
+            .expect("a certificate");
+        let file = temp_dir().join(format!("product-catalog-{}-{name}.pem", process::id()));
+        fs::write(&file, authority.pem()).expect("a file");
+
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![server.der().clone()],
+                PrivateKeyDer::Pkcs8(server_key.serialize_der().into()),
+            )
+            .expect("a certificate and its key");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+        let behind = dynamodb.url().trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move {
+            loop {
+                let (caller, _) = listener.accept().await.expect("a caller");
+                let (acceptor, behind) = (acceptor.clone(), behind.clone());
+                tokio::spawn(async move {
+                    let mut caller = acceptor.accept(caller).await?;
+                    copy_bidirectional(&mut caller, &mut TcpStream::connect(behind).await?).await
+                });
+            }
+        });
+        Self {
+            dynamodb,
+            url,
+            authority: file,
+        }
+    }
+
+    /// The status of an answer to a function that trusts what `variable` names.
+    async fn asked_trusting(&self, variable: Option<&str>) -> serde_json::Value {
+        let mut variables = vec![
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("AWS_REGION", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+        ];
+        let authority = self.authority.to_str().expect("text");
+        variables.extend(variable.map(|variable| (variable, authority)));
+        let mut function = Lambda::start(env!("CARGO_BIN_EXE_find-product"), &variables).await;
+        function.invoke(FIND).await.expect("an answer")["statusCode"].clone()
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        fs::remove_file(&self.authority).unwrap_or_default();
+    }
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+    let private = Private::start("named").await;
+    let products = private.dynamodb.products();
+    Function::Create
+        .invoke(&products, CREATE)
+        .await
+        .expect("an answer");
+    assert_eq!(private.asked_trusting(Some("AWS_CA_BUNDLE")).await, 200);
+    assert_eq!(private.asked_trusting(Some("SSL_CERT_FILE")).await, 200);
+}
+
+#[tokio::test]
+async fn nobody_else_is_taken_for_dynamodb() {
+    let private = Private::start("unknown").await;
+    assert_eq!(private.asked_trusting(None).await, 503);
+}
