@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test format lint test-rust tools lock lint-deployment test-deployment build-tools rehearse reproduce test-api
+.PHONY: help run test lint test-rust test-api lint-deployment test-deployment rehearse reproduce format tools build-tools lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
