@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint test-rust test-api lint-deployment test-deployment rehearse reproduce format tools build-tools lock
+.PHONY: help run test lint test-rust test-api test-hostile lint-deployment test-deployment rehearse reproduce format tools build-tools lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test-rust: ## Every Rust test
 
 test-api: ## Of these, what a deployment must not break: seconds instead of minutes
 	cargo test --locked --package catalog --package tests --lib --test api --test contract --test faults --test lambda --test migration
+
+test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API: 10,000 requests
+	tests/schemathesis/run.sh 6000 10000
 
 lint-deployment: tools ## Templates, packaged templates and scripts
 	scripts/lint.sh

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 packaged=$(mktemp -d)
 trap 'rm -rf "$packaged"' EXIT
 
-.venv/bin/shellcheck scripts/*.sh .ci/run
+.venv/bin/shellcheck scripts/*.sh tests/schemathesis/run.sh .ci/run
 
 cp -r serverless.yml scripts "$packaged"
 mkdir "$packaged/dist"

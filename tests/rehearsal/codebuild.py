@@ -1,5 +1,6 @@
 """What CodeBuild does with a project: its role, its environment, its buildspec, phase by phase."""
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -20,6 +21,7 @@ class Project:
         self.buildspec = found["source"]["buildspec"]
         self.environment = {each["name"]: each["value"] for each in found["environment"]["environmentVariables"]}
 
+    @functools.cached_property
     def credentials(self) -> dict:
         """Those that CodeBuild gives to a build."""
         # The emulator cannot speak as CodeBuild, whose builds alone the role trusts: for as long as it
@@ -38,7 +40,7 @@ class Project:
         """Runs the buildspec's phases in `source` and zips its artifacts: the exit code of the first command that fails, or 0."""
         spec = yaml.safe_load((source / self.buildspec).read_text())
         variables = {**spec.get("env", {}).get("variables", {}), **self.environment, "CODEBUILD_SRC_DIR": str(source)}
-        environment = {**self.aws.environment(self.credentials()), **variables}
+        environment = {**self.aws.environment(self.credentials), **variables}
         with log.open("w") as written:
             for phase in ("install", "pre_build", "build", "post_build"):
                 for command in spec["phases"].get(phase, {}).get("commands", []):

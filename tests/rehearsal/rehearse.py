@@ -214,7 +214,7 @@ class Rehearsal:
         """The artifact goes through the pipeline's bucket, with the build's own permissions."""
         outputs = self.aws.ask(root_of(TOOLS), "cloudformation", "describe-stacks", "--stack-name", "product-catalog-service-pipeline-DEV")["Stacks"][0]["Outputs"]
         [bucket] = [each["OutputValue"] for each in outputs if each["OutputKey"] == "OutCodePipelineS3Bucket"]
-        credentials = project.credentials()
+        credentials = project.credentials
         where = f"s3://{bucket}/{SERVICE}/{artifact.name}"
         for command in (["cp", "--quiet", str(artifact), where], ["cp", "--quiet", where, f"{artifact}.read"]):
             done = self.aws.run(credentials, "aws", "s3", *command)
@@ -239,9 +239,9 @@ class Rehearsal:
     def stories(self):
         deploy, build = self.project("deploy"), self.project("build")
         external_id = self.variables["EXTERNAL_ID"]
-        expect(self.assume_deployment_role(deploy.credentials(), external_id) == "", "the deploy project assumes the deployment role")
-        self.refused("the deploy project with another external id", self.assume_deployment_role(deploy.credentials(), external_id + "x"), "AccessDenied")
-        self.refused("the build project with the right external id", self.assume_deployment_role(build.credentials(), external_id), "AccessDenied")
+        expect(self.assume_deployment_role(deploy.credentials, external_id) == "", "the deploy project assumes the deployment role")
+        self.refused("the deploy project with another external id", self.assume_deployment_role(deploy.credentials, external_id + "x"), "AccessDenied")
+        self.refused("the build project with the right external id", self.assume_deployment_role(build.credentials, external_id), "AccessDenied")
         self.refused("the tools account's administrator with the right external id", self.assume_deployment_role(root_of(TOOLS), external_id), "AccessDenied")
         self.refused("a third account's administrator with the right external id", self.assume_deployment_role(root_of(STRANGER), external_id), "AccessDenied")
 
@@ -249,7 +249,7 @@ class Rehearsal:
         folder = self.unpacked("Deploy", self.folder / "build.zip")
         environment = deploy.environment | {"STAGE": "PROD"}
         before = self.calls()
-        done = self.aws.run(deploy.credentials() | environment, "scripts/deploy.sh", cwd=folder)
+        done = self.aws.run(deploy.credentials | environment, "scripts/deploy.sh", cwd=folder)
         expect(done.returncode == 1, "a package of another stage ends the deployment")
         self.refused("a package of DEV for PROD", done.stderr, "the package in dist/ is of stage DEV and not of PROD")
         expect(self.calls() == before, "nothing was asked of the target account")

@@ -1,0 +1,20 @@
+"""What openapi.yaml says in words of a number, because JSON Schema sees its value and not its digits."""
+
+import json
+import re
+from pathlib import Path
+
+import schemathesis
+import yaml
+
+CONTRACT = yaml.safe_load(Path("openapi.yaml").read_text())
+PRICE = CONTRACT["components"]["schemas"]["NewProduct"]["properties"]["price"]
+AS_STRING = re.compile(next(form["pattern"] for form in PRICE["anyOf"] if "pattern" in form))
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    """Leaves out numbers that would be no price as a string: with an exponent, or over 38 digits."""
+    price = case.body.get("price") if isinstance(case.body, dict) else None
+    is_number = isinstance(price, (int, float)) and not isinstance(price, bool)
+    return not is_number or AS_STRING.search(json.dumps(price)) is not None
