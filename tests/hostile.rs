@@ -271,6 +271,25 @@ async fn what_is_strange_in_a_request_is_answered() {
     }
 }
 
+/// What the fuzzer found: a name given twice is no reason to answer nothing.
+#[tokio::test]
+async fn an_event_that_says_a_thing_twice_is_answered() {
+    let twice = |event: &str| {
+        let event = event.replacen("\"requestId\"", "\"requestId\": \"1\", \"requestId\"", 1);
+        event.replacen("\"https\"", "\"no scheme\"", 2)
+    };
+    let products = &products().await;
+    for (event, answer) in [
+        (FIND, "404 product-not-found"),
+        (FIND_ON_AN_HTTP_API, "400 malformed-request"),
+    ] {
+        assert_eq!(
+            told(Function::Find, products, &twice(event)).await.0,
+            answer
+        );
+    }
+}
+
 /// A function that was wired to something else says so, and lives on: a wrong answer would look right.
 #[tokio::test]
 async fn an_event_of_another_kind_is_an_error() {

@@ -6,8 +6,6 @@ use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, BoxFuture, Error, LambdaEvent, Request, Response, Service};
 use lambda_http::{service_fn, tracing};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -117,27 +115,15 @@ fn drop_headers_that_are_no_text(event: &mut Value) {
 
 /// What is left of an event of API Gateway that cannot be read: enough to answer in its form.
 fn remainder(event: &RawValue) -> Option<LambdaRequest> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Event {
-        request_context: Origin,
-    }
-    /// All kinds of API have an id, and only HTTP APIs and function URLs an `http`.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Origin {
-        #[serde(rename = "apiId")]
-        _api_id: String,
-        http: Option<IgnoredAny>,
-        request_id: String,
-    }
-
-    let Event { request_context } = serde_json::from_str(event.get()).ok()?;
-    let request_id = request_context.request_id;
-    let remainder = if request_context.http.is_some() {
-        json!({ "requestContext": { "http": { "method": "GET" }, "requestId": request_id } })
-    } else {
+    let event: Value = serde_json::from_str(event.get()).ok()?;
+    let context = &event["requestContext"];
+    // All kinds of API have an id, and only HTTP APIs and function URLs an `http`.
+    context["apiId"].as_str()?;
+    let request_id = context["requestId"].as_str()?;
+    let remainder = if context["http"].is_null() {
         json!({ "httpMethod": "", "requestContext": { "httpMethod": "", "requestId": request_id } })
+    } else {
+        json!({ "requestContext": { "http": { "method": "GET" }, "requestId": request_id } })
     };
     serde_json::from_value(remainder).ok()
 }

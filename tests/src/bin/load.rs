@@ -1,0 +1,157 @@
+//! Holds 64 callers at once on `cargo run` for a minute, one create to four finds: `make load`.
+//!
+//! The catalog is kept in a file, since a table in memory grows with every product.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tests::{Client, hold, product};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+const CALLERS: usize = 64;
+const TIME: Duration = Duration::from_secs(60);
+/// By then all that is allocated once has been.
+const WARM: Duration = Duration::from_secs(10);
+const FINDS_PER_CREATE: usize = 4;
+
+static CREATED: AtomicUsize = AtomicUsize::new(0);
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let binary = env::args().nth(1).expect("the path of `local`");
+    let folder = env::temp_dir().join(format!("product-catalog-load-{}", std::process::id()));
+    fs::create_dir(&folder).expect("a folder");
+    // Its output stays open: a program whose reader is gone ends.
+    let (process, _output, url) = start(&binary, &folder.join("catalog.db")).await;
+
+    let begin = Instant::now();
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let client = Client::of(&url);
+        callers.spawn(async move { call(&client, caller, begin).await });
+    }
+    sleep(WARM).await;
+    let warm = peak_memory(&process);
+    let results = callers.join_all().await;
+    let end = peak_memory(&process);
+
+    let mut failures: Vec<_> = results
+        .iter()
+        .flat_map(|(_, failures)| failures.clone())
+        .collect();
+    let client = Client::of(&url);
+    let acknowledged: Vec<_> = results
+        .into_iter()
+        .flat_map(|(products, _)| products)
+        .collect();
+    for product in &acknowledged {
+        failures.extend(lost(&client, product).await);
+    }
+    println!(
+        "created {}, found {} in {TIME:?}; peak memory {warm} KB after {WARM:?}, {end} KB at the end",
+        CREATED.load(SeqCst),
+        FOUND.load(SeqCst)
+    );
+    drop(process);
+    fs::remove_dir_all(&folder).expect("it is gone");
+
+    let under = format!("{CALLERS} callers at once for {} s", TIME.as_secs());
+    let cases = CREATED.load(SeqCst) + FOUND.load(SeqCst);
+    hold(
+        "no call fails, and nothing acknowledged is lost",
+        &under,
+        cases,
+        &failures,
+    );
+    let grown = (end * 10 > warm * 11).then(|| format!("from {warm} KB to {end} KB"));
+    hold(
+        "peak memory grows by at most 10 % after the first 10 s",
+        &under,
+        1,
+        &Vec::from_iter(grown),
+    );
+}
+
+type Output = Lines<BufReader<ChildStdout>>;
+
+/// Starts the API as `cargo run` does, and gives where it listens.
+async fn start(binary: &str, data: &Path) -> (Child, Output, String) {
+    let mut process = Command::new(binary)
+        .args(["--port", "0", "--data"])
+        .arg(data)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a process");
+    let mut output = BufReader::new(process.stdout.take().expect("its output")).lines();
+    while let Some(line) = output.next_line().await.expect("text") {
+        if let Some((_, rest)) = line.split_once("listens on ") {
+            let url = rest.split(' ').next().expect("a URL");
+            let url = url.to_owned();
+            return (process, output, url);
+        }
+    }
+    panic!("it ended without a welcome");
+}
+
+/// One caller: a product of its own, and then four finds among all of its products.
+async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Vec<String>) {
+    let (mut acknowledged, mut failures) = (Vec::new(), Vec::new());
+    while begin.elapsed() < TIME {
+        let n = acknowledged.len();
+        let sent = product(
+            &format!("{caller}-{n}"),
+            "Amazon Echo",
+            "Smart speaker",
+            "89.99",
+        );
+        match client.create(sent.to_string()).send().await {
+            Ok(answer) if answer.status() == 201 => acknowledged.push(sent),
+            other => {
+                failures.push(format!("create: {other:?}"));
+                break;
+            }
+        }
+        CREATED.fetch_add(1, SeqCst);
+        for step in 1..=FINDS_PER_CREATE {
+            let wanted = &acknowledged[n * step / FINDS_PER_CREATE];
+            failures.extend(lost(client, wanted).await);
+            FOUND.fetch_add(1, SeqCst);
+        }
+    }
+    (acknowledged, failures)
+}
+
+/// What is wrong with an acknowledged product.
+async fn lost(client: &Client, product: &Value) -> Option<String> {
+    let id = product["id"].as_str().expect("an id");
+    let answer = match client.find(id).send().await {
+        Ok(answer) => answer.text().await.unwrap_or_default(),
+        Err(error) => error.to_string(),
+    };
+    let found: Option<Value> = serde_json::from_str(&answer).ok();
+    (found.as_ref() != Some(product)).then(|| format!("{id}: {answer}"))
+}
+
+/// The most memory that a process has had so far, in KB (Linux).
+fn peak_memory(process: &Child) -> u64 {
+    let id = process.id().expect("it runs");
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("a peak");
+    peak.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
+}
