@@ -1,6 +1,7 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint test-rust test-api test-hostile lint-deployment test-deployment rehearse reproduce format tools build-tools lock
+.PHONY: help run test lint licences test-rust test-api test-hostile lint-deployment test-deployment rehearse reproduce \
+  reliability load fuzz advisories format tools build-tools lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -8,7 +9,7 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint test-rust lint-deployment test-deployment rehearse ## Everything CI checks, in one command
+test: lint licences test-rust test-hostile lint-deployment test-deployment rehearse ## Everything CI checks, in one command
 
 lint: ## Formatting and lints of the Rust code, warnings are errors
 	cargo fmt --all --check
@@ -20,8 +21,8 @@ test-rust: ## Every Rust test
 test-api: ## Of these, what a deployment must not break: seconds instead of minutes
 	cargo test --locked --package catalog --package tests --lib --test api --test contract --test faults --test lambda --test migration
 
-test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API: 10,000 requests
-	tests/schemathesis/run.sh 6000 10000
+test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API: 2,000 requests
+	tests/schemathesis/run.sh 1000 2000
 
 lint-deployment: tools ## Templates, packaged templates and scripts
 	scripts/lint.sh
@@ -34,6 +35,22 @@ rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (K
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=x86_64, or arm64)
 	scripts/reproduce.sh
+
+reliability: build-tools ## Every promise in full, on the release binaries; writes docs/reliability.md
+	tests/reliability.sh
+
+load: ## 64 callers at once for a minute
+	cargo build --quiet --locked --package local --package tests
+	target/debug/load target/debug/local
+
+fuzz: .tools/bin/cargo-fuzz ## Ten minutes of made-up events, on a nightly toolchain
+	cargo +nightly fuzz run --sanitizer none event fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
+
+licences: .tools/bin/cargo-deny ## Licences, sources and bans of the crates, as deny.toml has them
+	.tools/bin/cargo-deny --locked check licenses bans sources
+
+advisories: .tools/bin/cargo-deny ## Known vulnerabilities of the crates; asks github.com
+	.tools/bin/cargo-deny --locked check advisories
 
 format: ## Format the code
 	cargo fmt --all
@@ -55,6 +72,12 @@ build-tools: .venv/installed node_modules/installed ## Of these, what building a
 node_modules/installed: package.json package-lock.json .npmrc
 	npm ci --no-audit --no-fund
 	touch $@
+
+.tools/bin/cargo-deny:
+	cargo install --quiet --locked --root .tools cargo-deny@0.20.2
+
+.tools/bin/cargo-fuzz:
+	cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
 
 lock: .venv/uv/installed ## Write the lock files of the Python tools anew
 	for tools in requirements requirements-checkov; do \

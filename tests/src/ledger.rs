@@ -16,6 +16,16 @@ pub fn share(all: usize) -> usize {
     }
 }
 
+/// A function's binary as `cargo test` built it; under `make reliability`, the one that is deployed.
+#[must_use]
+pub fn binary(built_by_test: &str) -> String {
+    if is_full().is_some() {
+        built_by_test.replace("/debug/", "/release/")
+    } else {
+        built_by_test.to_owned()
+    }
+}
+
 /// Tells how many cases of a promise were run with what going wrong, and fails with the failures.
 ///
 /// # Panics

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use event::answers_well;
 pub use faulty::{ALWAYS, Fault, Faulty};
-pub use ledger::{hold, share};
+pub use ledger::{binary, hold, share};
 pub use runtime::{Lambda, invoke};
 
 /// A running API over a DynamoDB of its own, and a client for it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, Lambda, hold, product};
+use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold, product};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -47,7 +47,7 @@ async fn a_sample_of_the_faults() {
         for (times, status) in [(1, status), (ALWAYS, 503)] {
             let sent = product(&format!("{fault:?}-{times}"), "Amazon Echo", "", "89.99");
             let faulty = Faulty::start(&dynamodb, fault, times).await;
-            let mut function = Lambda::start_over(BINARY, faulty.url()).await;
+            let mut function = Lambda::start_over(&binary(BINARY), faulty.url()).await;
             let answer = function.invoke(&event(&sent)).await.expect("an answer");
             if answer["statusCode"] != status || faulty.strikes() == 0 {
                 failures.push(format!("{fault:?} {times}: {answer}"));
@@ -73,7 +73,7 @@ enum Moment {
 async fn a_killed_write_is_whole_or_absent_and_can_be_sent_again() {
     let kills = 200;
     let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let survivor = &Mutex::new(Lambda::start_over(BINARY, &dynamodb.url()).await);
+    let survivor = &Mutex::new(Lambda::start_over(&binary(BINARY), &dynamodb.url()).await);
     let failures: Vec<_> = stream::iter(0..kills)
         .map(async |n| {
             // A write takes some milliseconds.
@@ -111,7 +111,7 @@ async fn killed(
         Moment::After(_) => (Fault::Silence, 0),
     };
     let faulty = Faulty::start(dynamodb, fault, times).await;
-    let mut function = Lambda::start_over(BINARY, faulty.url()).await;
+    let mut function = Lambda::start_over(&binary(BINARY), faulty.url()).await;
     match moment {
         Moment::At(_) => {
             function.send(&event(&sent));

@@ -1,7 +1,7 @@
 //! The binary, when DynamoDB fails it.
 
 use local::{Function, LocalDynamoDb};
-use tests::{ALWAYS, Fault, Faulty, Lambda, hold};
+use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold};
 
 const CREATE: &str = include_str!("../../../tests/events/create-on-DEV.json");
 const FIND: &str = include_str!("../../../tests/events/find-on-DEV.json");
@@ -25,7 +25,7 @@ async fn a_sample_of_the_faults() {
         for times in [1, ALWAYS] {
             let faulty = Faulty::start(&dynamodb, fault, times).await;
             let mut function =
-                Lambda::start_over(env!("CARGO_BIN_EXE_find-product"), faulty.url()).await;
+                Lambda::start_over(&binary(env!("CARGO_BIN_EXE_find-product")), faulty.url()).await;
             let answer = function.invoke(FIND).await.expect("an answer");
             let right = if times == ALWAYS {
                 answer["statusCode"] == 503

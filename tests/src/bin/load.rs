@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 const CALLERS: usize = 64;
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 /// By then all that is allocated once has been.
 const WARM: Duration = Duration::from_secs(10);
 const FINDS_PER_CREATE: usize = 4;

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs every case of every promise, the functions as their release binaries, and writes what came out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scratch=$(mktemp -d)
+trap 'rm -r "$scratch"' EXIT
+export RELIABILITY="$scratch/rows"
+
+cargo build --release --quiet --locked --package create-product --package find-product
+failed=0
+cargo test --locked --package tests --test promises || failed=1
+cargo test --locked --package create-product --package find-product --test faults || failed=1
+make load || failed=1
+if sent=$(tests/schemathesis/run.sh 5500 10000 | tee /dev/stderr | awk '/generated/ { print $1; exit }'); then
+  failures=0
+else
+  failures='see the log' failed=1
+fi
+echo "| every answer is as openapi.yaml says | requests made by schemathesis | ${sent:-?} | $failures |" >>"$RELIABILITY"
+
+{
+  cat <<TEXT
+# Reliability
+
+What is promised, and what became of it in one run: \`make reliability\` wrote this page. The faults are injected on
+the way to an embedded DynamoDB, for create and find, into the first attempt, the first two, or all. What AWS
+itself does was not measured.
+
+| promise | under | cases | failures |
+|---|---|---|---|
+TEXT
+  sort "$RELIABILITY"
+} >docs/reliability.md
+exit "$failed"
