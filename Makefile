@@ -52,6 +52,13 @@ licences: .tools/bin/cargo-deny ## Licences, sources and bans of the crates, as 
 advisories: .tools/bin/cargo-deny ## Known vulnerabilities of the crates; asks github.com
 	.tools/bin/cargo-deny --locked check advisories
 
+sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as CycloneDX, in dist/sbom
+	.tools/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
+	  --target $(if $(filter x86_64,$(ARCHITECTURE)),x86_64,aarch64)-unknown-linux-gnu
+	mkdir -p dist/sbom
+	mv functions/*/*.cdx.json dist/sbom/
+	rm */*.cdx.json
+
 format: ## Format the code
 	cargo fmt --all
 
@@ -72,6 +79,9 @@ build-tools: .venv/installed node_modules/installed ## Of these, what building a
 node_modules/installed: package.json package-lock.json .npmrc
 	npm ci --no-audit --no-fund
 	touch $@
+
+.tools/bin/cargo-cyclonedx:
+	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
 
 .tools/bin/cargo-deny:
 	cargo install --quiet --locked --root .tools cargo-deny@0.20.2
