@@ -44,7 +44,9 @@ load: ## 64 callers at once for a minute
 	target/debug/load target/debug/local
 
 fuzz: .tools/bin/cargo-fuzz ## Ten minutes of made-up events, on a nightly toolchain
-	cargo +nightly fuzz run --sanitizer none event fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
+	mkdir -p fuzz/found
+	RUSTUP_TOOLCHAIN=nightly .tools/bin/cargo-fuzz run --sanitizer none event \
+	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
 licences: .tools/bin/cargo-deny ## Licences, sources and bans of the crates, as deny.toml has them
 	.tools/bin/cargo-deny --locked check licenses bans sources

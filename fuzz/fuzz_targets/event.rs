@@ -1,0 +1,53 @@
+//! Any event at all, for both functions: all of lambda_http's parsing and ours, up to the answer.
+#![no_main]
+
+use std::panic;
+use std::sync::LazyLock;
+
+use aws_smithy_http_client::test_util::infallible_client_fn;
+use catalog::ProductRepository;
+use http::Response;
+use libfuzzer_sys::fuzz_target;
+use local::{Function, LocalDynamoDb};
+use tests::answers_well;
+use tokio::runtime::{Builder, Runtime};
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+});
+
+/// A DynamoDB without a network: it keeps whatever is put, and has one product under every id.
+static PRODUCTS: LazyLock<ProductRepository> = LazyLock::new(|| {
+    let dynamodb = infallible_client_fn(|call| {
+        let is_put = call.headers()["x-amz-target"] == "DynamoDB_20120810.PutItem";
+        Response::new(if is_put {
+            "{}"
+        } else {
+            r#"{"Item":{"id":{"S":"1001"},"title":{"S":"Amazon Echo"},"description":{"S":""},"price":{"N":"89.99"}}}"#
+        })
+    });
+    let config = LocalDynamoDb::config_at("http://127.0.0.1:1").http_client(dynamodb);
+    ProductRepository::new(config, LocalDynamoDb::TABLE)
+});
+
+fuzz_target!(
+    init: {
+        // libFuzzer's hook would end the run at a panic that the functions answer for.
+        panic::set_hook(Box::new(|_| {}));
+    },
+    |event: &[u8]| {
+        // Lambda sends text.
+        let Ok(event) = str::from_utf8(event) else { return };
+        for function in [Function::Create, Function::Find] {
+            let fine = RUNTIME.block_on(answers_well(function, &PRODUCTS, event));
+            // libFuzzer ends the run and keeps the event when this panics.
+            if let Err(wrong) = fine {
+                eprintln!("{function:?} {wrong}");
+                panic!("{function:?} {wrong}");
+            }
+        }
+    }
+);
