@@ -1,5 +1,7 @@
 """AWS on this machine: two accounts of an emulator on loopback, over TLS, with IAM enforced."""
 
+import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -13,6 +15,8 @@ import time
 import urllib.request
 
 import trustme
+from botocore.exceptions import ClientError
+from botocore.session import Session
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = "111111111111"
@@ -30,9 +34,15 @@ class Aws:
     def __init__(self, folder: pathlib.Path, log: pathlib.Path):
         self.folder, self.log = folder, log
         self.ca = folder / "ca.pem"
+        self.handed_out = folder / "handed-out"  # All that sts has handed out.
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.server = None
+        # Nothing of this machine's own accounts.
+        for name in [name for name in os.environ if name.startswith(("AWS_", "GIT_"))]:
+            del os.environ[name]
+        os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        self.session = Session()
 
     def start(self):
         authority = trustme.CA()
@@ -78,9 +88,8 @@ class Aws:
 
     def environment(self, credentials: dict) -> dict:
         """What a command needs to reach this AWS with these credentials, and no other."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GIT_"))}
         return {
-            **inherited,
+            **os.environ,
             "PATH": f"{self.folder}/bin:{ROOT}/.venv/bin:{os.environ['PATH']}",
             "AWS_CA_BUNDLE": str(self.ca),
             "AWS_CONFIG_FILE": str(self.folder / "aws.config"),
@@ -89,7 +98,6 @@ class Aws:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_PAGER": "",
             "AWS_REGION": REGION,
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "CURL_HOME": str(self.folder),
             "NODE_EXTRA_CA_CERTS": str(self.folder / "node.pem"),
             **credentials,
@@ -99,16 +107,28 @@ class Aws:
         """Runs a command against this AWS, whatever it ends with."""
         return subprocess.run(command, env=self.environment(credentials), capture_output=True, text=True, **options)
 
-    def ask(self, credentials: dict, *arguments: str):
-        """What `aws` answers, or Failed with what it said."""
-        done = self.run(credentials, "aws", *arguments, "--output", "json")
-        if done.returncode != 0:
-            raise Failed(f"aws {' '.join(arguments[:2])}: {done.stderr.strip()}")
-        return json.loads(done.stdout or "null")
+    @functools.cache
+    def client(self, service: str, key: str, secret: str, token: str | None = None):
+        return self.session.create_client(
+            service, REGION, endpoint_url=self.url, verify=str(self.ca), aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token
+        )
 
-    def assume(self, credentials: dict, role: str) -> dict:
+    def ask(self, credentials: dict, service: str, operation: str, **parameters) -> dict:
+        """What AWS answers, all pages of it, or Failed with what it said."""
+        client = self.client(service, *credentials.values())
+        try:
+            if client.can_paginate(operation):
+                return client.get_paginator(operation).paginate(**parameters).build_full_result()
+            return getattr(client, operation)(**parameters)
+        except ClientError as error:
+            raise Failed(f"{service} {operation}: {error}") from error
+
+    def assume(self, credentials: dict, role: str, **parameters) -> dict:
         """The credentials of a role."""
-        given = self.ask(credentials, "sts", "assume-role", "--role-arn", role, "--role-session-name", "rehearsal")["Credentials"]
+        answer = self.ask(credentials, "sts", "assume_role", RoleArn=role, RoleSessionName="rehearsal", **parameters)
+        with self.handed_out.open("a") as kept:
+            print(json.dumps({name: answer[name] for name in ("AssumedRoleUser", "Credentials")}, default=str), file=kept)
+        given = answer["Credentials"]
         return {
             "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
@@ -122,15 +142,10 @@ def root_of(account: str) -> dict:
 
 
 def end(process: subprocess.Popen):
-    """Ends a process and all that it has started."""
-    for kind in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, kind)
-            process.wait(10)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    """Ends a process and all that it has started, at once: none has anything to keep."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def free_port() -> int:

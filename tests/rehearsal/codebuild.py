@@ -16,7 +16,7 @@ class Project:
     """A CodeBuild project of the tools account, as its template describes it."""
 
     def __init__(self, aws: Aws, name: str):
-        [found] = aws.ask(root_of(TOOLS), "codebuild", "batch-get-projects", "--names", name)["projects"]
+        [found] = aws.ask(root_of(TOOLS), "codebuild", "batch_get_projects", names=[name])["projects"]
         self.aws, self.name, self.role = aws, name, found["serviceRole"]
         self.buildspec = found["source"]["buildspec"]
         self.environment = {each["name"]: each["value"] for each in found["environment"]["environmentVariables"]}
@@ -27,14 +27,14 @@ class Project:
         # The emulator cannot speak as CodeBuild, whose builds alone the role trusts: for as long as it
         # takes to get its credentials, the role trusts the account, as any service's role does there.
         name = self.role.rsplit("/", 1)[1]
-        trust = self.aws.ask(root_of(TOOLS), "iam", "get-role", "--role-name", name)["Role"]["AssumeRolePolicyDocument"]
+        trust = self.aws.ask(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
         open_trust = json.dumps({**trust, "Statement": [{k: v for k, v in each.items() if k != "Condition"} for each in trust["Statement"]]})
-        update = ("iam", "update-assume-role-policy", "--role-name", name, "--policy-document")
-        self.aws.ask(root_of(TOOLS), *update, open_trust)
+        update = functools.partial(self.aws.ask, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
+        update(PolicyDocument=open_trust)
         try:
             return self.aws.assume(root_of(TOOLS), self.role)
         finally:
-            self.aws.ask(root_of(TOOLS), *update, json.dumps(trust))
+            update(PolicyDocument=json.dumps(trust))
 
     def build(self, source: pathlib.Path, artifact: pathlib.Path, log: pathlib.Path, say) -> int:
         """Runs the buildspec's phases in `source` and zips its artifacts: the exit code of the first command that fails, or 0."""
