@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Deploys what scripts/package.sh has made, by the cross-account role of the target account,
-# and writes the API's address to api-endpoint.txt.
+# writes the API's address to api-endpoint.txt, and tries the API as that role.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,11 +17,12 @@ fail() {
 # osls deploys a package of another stage without a word, and so makes a wrong stack.
 [[ -f dist/package/serverless-state.json ]] || fail "there is no package in dist/package: run scripts/package.sh first"
 packaged() {
-  node -p "require('./dist/package/serverless-state.json').service.provider.$1"
+  node -p "const { functions, provider } = require('./dist/package/serverless-state.json').service; $1"
 }
-stage=$(packaged stage)
-region=$(packaged region)
-execution_role=$(packaged iam.deploymentRole)
+stage=$(packaged provider.stage)
+region=$(packaged provider.region)
+execution_role=$(packaged provider.iam.deploymentRole)
+asks_for_key=$(packaged 'Object.values(functions).some(({ events: [{ http }] }) => http.private)')
 [[ $stage == "$STAGE" ]] || fail "the package in dist/ is of stage $stage and not of $STAGE: nothing is deployed"
 [[ $execution_role == arn:*:iam::"$TARGET_ACCOUNT_ID":role/* ]] || fail "the package in dist/ is for the account of $execution_role and not for $TARGET_ACCOUNT_ID: nothing is deployed"
 
@@ -35,6 +36,16 @@ export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
 node_modules/.bin/osls deploy --package dist/package --stage "$STAGE" --region "$region" \
   --param "cfnRoleArn=$execution_role"
 
-aws cloudformation describe-stacks --stack-name "product-catalog-service-$STAGE" --region "$region" \
+stack=product-catalog-service-$STAGE
+export AWS_REGION=$region
+aws cloudformation describe-stacks --stack-name "$stack" \
   --query "Stacks[0].Outputs[?OutputKey=='ServiceEndpoint'].OutputValue" --output text >api-endpoint.txt
 echo "The API answers at $(cat api-endpoint.txt)"
+
+if [[ $asks_for_key == true ]]; then
+  key=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id ApiKey \
+    --query StackResourceDetail.PhysicalResourceId --output text)
+  API_KEY=$(aws apigateway get-api-key --api-key "$key" --include-value --query value --output text)
+  export API_KEY
+fi
+scripts/smoke-test.sh "$(cat api-endpoint.txt)"

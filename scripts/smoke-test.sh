@@ -1,14 +1,25 @@
 #!/usr/bin/env bash
 # Creates a product through a deployed API and finds it: scripts/smoke-test.sh URL
 # It is the same product each time, so that a catalog is not filled with tests.
+# It signs with the AWS credentials of its environment, if there are any, and sends API_KEY, if there is one.
 set -euo pipefail
 
 url=${1:?the address of the API is missing: scripts/smoke-test.sh URL}
 product='{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}'
 
+# On standard input, where no other process reads them.
+credentials() {
+  if [[ -n ${AWS_ACCESS_KEY_ID:-} ]]; then
+    echo "aws-sigv4 = \"aws:amz:${AWS_REGION:?the region to sign for is missing}:execute-api\""
+    echo "user = \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\""
+    if [[ -n ${AWS_SESSION_TOKEN:-} ]]; then echo "header = \"X-Amz-Security-Token: $AWS_SESSION_TOKEN\""; fi
+  fi
+  if [[ -n ${API_KEY:-} ]]; then echo "header = \"X-Api-Key: $API_KEY\""; fi
+}
+
 call() {
   # A new API takes some seconds until its name resolves and its stage answers.
-  curl --silent --show-error --fail-with-body --max-time 35 --retry 3 --retry-delay 2 --retry-all-errors "$@"
+  credentials | curl --config - --silent --show-error --fail-with-body --max-time 35 --retry 3 --retry-delay 2 --retry-all-errors "$@"
 }
 
 expect() {

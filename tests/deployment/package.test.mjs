@@ -49,6 +49,11 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       }
     });
 
+    await t.test('who may create is said for each stage; in PROD it is not everybody', () => {
+      const methods = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => [Properties.HttpMethod, Properties.AuthorizationType, Properties.ApiKeyRequired]);
+      assert.deepEqual(methods, [['POST', stage === 'PROD' ? 'AWS_IAM' : 'NONE', false], ['GET', 'NONE', false]]);
+    });
+
     await t.test('nothing is allowed by a wildcard action', () => {
       const statements = (value) => (value?.Effect ? [value] : Object.values(Object(value)).flatMap((inner) => (Object(inner) === inner ? statements(inner) : [])));
       const all = statements(resources).map(({ Effect, Action }) => ({ Effect, Action: [Action].flat() }));
@@ -127,6 +132,30 @@ test('parameters change the table, the architecture and nothing else', async (t)
   const timeless = (text) => text.replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/').replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment');
   assert.notEqual(timeless(changed), timeless(plain));
   assert.equal(timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'), timeless(plain));
+});
+
+test('a stage says who may create, or is not packaged', async (t) => {
+  const packaged = async (said) => {
+    const workspace = await Workspace.create(t);
+    const stack = await workspace.read('serverless.yml');
+    await workspace.write('serverless.yml', stack.replace('  PROD:\n    createAuthorization: AWS_IAM\n', said));
+    return { workspace, ...(await workspace.package(forStage('PROD'))) };
+  };
+  const methods = async (workspace) => {
+    const { Resources } = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+    return Object.values(Resources)
+      .filter(({ Type }) => Type === 'AWS::ApiGateway::Method')
+      .map(({ Properties }) => [Properties.AuthorizationType, Properties.ApiKeyRequired]);
+  };
+  const silent = await packaged('  PROD: {}\n');
+  assert.notEqual(silent.code, 0);
+  assert.match(silent.stdout + silent.stderr, /functions\.create\.events\.0\.http\.authorizer": Value not found at "param" source/);
+  const mistaken = await packaged('  PROD:\n    createAuthorization: NOBODY\n');
+  assert.notEqual(mistaken.code, 0);
+  const open = await packaged('  PROD:\n    createAuthorization: NONE\n');
+  assert.deepEqual(await methods(open.workspace), [['NONE', false], ['NONE', false]]);
+  const keyed = await packaged('  PROD:\n    createAuthorization: API_KEY\n    findAuthorization: AWS_IAM\n');
+  assert.deepEqual(await methods(keyed.workspace), [['NONE', true], ['AWS_IAM', false]]);
 });
 
 test('equal code makes equal zips, whenever and with whatever mode it was built', async (t) => {

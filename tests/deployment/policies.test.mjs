@@ -368,6 +368,25 @@ fact('the deployment role makes nothing by itself', {
   ],
 });
 
+// The evaluator takes an API's id for a type of resources, in which a wildcard stands for itself only.
+const call = (route, stage = 'DEV') => `arn:aws:execute-api:${REGION}:${TARGET}:*/${stage}/${route}`;
+const keyOf = (stage) => ({ context: { 'aws:ResourceTag/product-catalog-service': stage } });
+fact('the deployment role tries the API of its stage, with the key of its stage', {
+  allowed: [
+    [deploymentRole, 'execute-api:Invoke', call('POST/product/create')],
+    [deploymentRole, 'execute-api:Invoke', call('GET/product/find/smoke-test')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys/k1'), keyOf('DEV')],
+  ],
+  denied: [
+    [deploymentRole, 'execute-api:Invoke', call('POST/product/create', 'PROD')],
+    [deploymentRole, 'execute-api:Invoke', call('GET/product/find/smoke-test', 'PROD')],
+    [deploymentRole, 'execute-api:Invoke', call('GET/product/find/1001')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys/k1'), keyOf('PROD')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys/k1')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys'), keyOf('DEV')],
+  ],
+});
+
 // What osls 4.3.1 calls when it deploys, in its order.
 const oslsCalls = [
   ['cloudformation:DescribeStacks', own],

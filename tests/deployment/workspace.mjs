@@ -31,10 +31,22 @@ export class Workspace {
     return readFile(this.path(...names), 'utf8');
   }
 
+  write(name, text) {
+    return writeFile(this.path(name), text);
+  }
+
   /** Puts a command before all others of its name: a line of bash. */
   async command(name, line) {
     await writeFile(this.path('bin', name), `#!/usr/bin/env bash\necho "${name} $*" >>"${this.path('calls')}"\n${line}\n`);
     await chmod(this.path('bin', name), 0o755);
+  }
+
+  /** Puts a line of bash in place of osls, which would call AWS. */
+  async withoutOsls(line = '') {
+    await rm(this.path('node_modules'));
+    await mkdir(this.path('node_modules/.bin'), { recursive: true });
+    await symlink('../../bin/osls', this.path('node_modules/.bin/osls'));
+    await this.command('osls', line);
   }
 
   /** The calls of such commands so far, a line each. */

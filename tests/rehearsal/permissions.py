@@ -7,6 +7,7 @@ from aws import Aws, Failed, root_of, TARGET
 # What the role may do and no call has shown, and why it may.
 UNSEEN = {
     "cloudformation:TagResource": "CreateChangeSet tags the stack; the emulator does not ask for it",
+    "execute-api:Invoke": "creates and finds a product after a deployment; CloudTrail records no calls of an API",
     "iam:PassRole": "CreateChangeSet passes the execution role; the emulator does not ask for it",
     "s3:AbortMultipartUpload": "ends the upload of a package of more than 5 MB that has failed",
 }
@@ -16,6 +17,7 @@ NEEDS = {
     "s3:ListObjects": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
+    "apigateway:GET.apigateway": "apigateway:GET",
     # Recorded without its name: osls posts nothing else to S3.
     "s3:POST.s3": "s3:DeleteObject",
 }
@@ -27,8 +29,8 @@ def allowed(aws: Aws, role: str) -> set:
     """The actions that a role of the target account is allowed."""
     actions = set()
     root = root_of(TARGET)
-    for name in aws.ask(root, "iam", "list-role-policies", "--role-name", role)["PolicyNames"]:
-        policy = aws.ask(root, "iam", "get-role-policy", "--role-name", role, "--policy-name", name)["PolicyDocument"]
+    for name in aws.ask(root, "iam", "list_role_policies", RoleName=role)["PolicyNames"]:
+        policy = aws.ask(root, "iam", "get_role_policy", RoleName=role, PolicyName=name)["PolicyDocument"]
         for statement in policy["Statement"]:
             action = statement["Action"]
             actions.update([action] if isinstance(action, str) else action)
@@ -38,7 +40,7 @@ def allowed(aws: Aws, role: str) -> set:
 def recorded(aws: Aws, keys: set) -> set:
     """The actions needed by the calls that were made with these access keys."""
     actions = set()
-    for event in aws.ask(root_of(TARGET), "cloudtrail", "lookup-events")["Events"]:
+    for event in aws.ask(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]:
         call = json.loads(event["CloudTrailEvent"])
         if call["userIdentity"].get("accessKeyId") in keys:
             service = call["eventSource"].split(".")[0]

@@ -5,6 +5,7 @@ the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else 
 """
 
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -25,6 +26,7 @@ from codebuild import Project, unzip
 
 STRANGER = "333333333333"
 SERVICE = "product-catalog-service-DEV"
+PIPELINE = "product-catalog-service-pipeline-DEV"
 REPOSITORY = "product-catalog-service"
 DEPLOYMENT_ROLE = "cross-account-role-serverless-deployment-DEV"
 # The emulator has no such resources: the rehearsal plays them.
@@ -119,7 +121,7 @@ class Rehearsal:
             "# Keeps what sts hands out, to look for it later where it must not be.\n"
             'if [[ "$1 $2" == "sts assume-role" ]]; then\n'
             f'  answer=$("{real}" "$@") || exit\n'
-            f'  tee -a "{self.folder}/handed-out" <<<"$answer"\n'
+            f'  tee -a "{self.aws.handed_out}" <<<"$answer"\n'
             "else\n"
             f'  exec "{real}" "$@"\n'
             "fi\n"
@@ -165,10 +167,10 @@ class Rehearsal:
             },
         }  # fmt: skip
         tools = root_of(TOOLS)
-        rule = self.aws.ask(tools, "events", "describe-rule", "--name", f"{SERVICE}-push")
-        [target] = self.aws.ask(tools, "events", "list-targets-by-rule", "--rule", f"{SERVICE}-push")["Targets"]
+        rule = self.aws.ask(tools, "events", "describe_rule", Name=f"{SERVICE}-push")
+        [target] = self.aws.ask(tools, "events", "list_targets_by_rule", Rule=f"{SERVICE}-push")["Targets"]
         expect(target["Arn"] == f"arn:aws:codepipeline:{account}:{SERVICE}", "the rule starts this pipeline")
-        return self.aws.ask(tools, "events", "test-event-pattern", "--event-pattern", rule["EventPattern"], "--event", json.dumps(event))["Result"]
+        return self.aws.ask(tools, "events", "test_event_pattern", EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
 
     def pipeline(self, title: str):
         """CodePipeline's stages, in the order of the template: each build's artifact is the next one's source."""
@@ -180,12 +182,16 @@ class Rehearsal:
         for stage in stages[1:]:
             [action] = stage["Actions"]
             logical_id = action["Configuration"]["ProjectName"]
-            described = self.aws.ask(root_of(TOOLS), "cloudformation", "describe-stack-resource", "--stack-name", "product-catalog-service-pipeline-DEV", "--logical-resource-id", logical_id)
-            project = Project(self.aws, described["StackResourceDetail"]["PhysicalResourceId"])
+            described = self.aws.ask(root_of(TOOLS), "cloudformation", "describe_stack_resource", StackName=PIPELINE, LogicalResourceId=logical_id)
+            project = self.project(described["StackResourceDetail"]["PhysicalResourceId"])
             self.step(f"{stage['Name']} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
             self.detail(f"as {project.role}")
             artifact = self.build(project, stage["Name"], artifact)
         self.endpoint = zipfile.ZipFile(artifact).read("api-endpoint.txt").decode().strip()
+
+    @functools.cache
+    def project(self, name: str) -> Project:
+        return Project(self.aws, name)
 
     def build(self, project: Project, stage: str, artifact: pathlib.Path) -> pathlib.Path:
         made = self.folder / f"{stage.lower()}.zip"
@@ -201,8 +207,10 @@ class Rehearsal:
         if stage == "Build":
             if not (self.source / ".git").exists():
                 subprocess.run(["git", "init", "--quiet", str(self.source)], check=True)
-                (self.source / "target").symlink_to(ROOT / "target")
-                (self.source / ".git/info/exclude").write_text("target\n")
+                for cached in (".tools", "target"):
+                    (ROOT / cached).mkdir(exist_ok=True)
+                    (self.source / cached).symlink_to(ROOT / cached)
+                (self.source / ".git/info/exclude").write_text(".tools\ntarget\n")
             for command in (["fetch", "--quiet", str(self.bare), "master"], ["checkout", "--quiet", "--force", "FETCH_HEAD"], ["clean", "-fdq"]):
                 subprocess.run(["git", *command], cwd=self.source, check=True)
             return self.source
@@ -212,32 +220,29 @@ class Rehearsal:
 
     def hand_on(self, project: Project, artifact: pathlib.Path):
         """The artifact goes through the pipeline's bucket, with the build's own permissions."""
-        outputs = self.aws.ask(root_of(TOOLS), "cloudformation", "describe-stacks", "--stack-name", "product-catalog-service-pipeline-DEV")["Stacks"][0]["Outputs"]
+        outputs = self.aws.ask(root_of(TOOLS), "cloudformation", "describe_stacks", StackName=PIPELINE)["Stacks"][0]["Outputs"]
         [bucket] = [each["OutputValue"] for each in outputs if each["OutputKey"] == "OutCodePipelineS3Bucket"]
-        credentials = project.credentials
-        where = f"s3://{bucket}/{SERVICE}/{artifact.name}"
-        for command in (["cp", "--quiet", str(artifact), where], ["cp", "--quiet", where, f"{artifact}.read"]):
-            done = self.aws.run(credentials, "aws", "s3", *command)
-            expect(done.returncode == 0, f"{project.role} hands on its artifact: {done.stderr.strip()}")
-        pathlib.Path(f"{artifact}.read").unlink()
+        where = {"Bucket": bucket, "Key": f"{SERVICE}/{artifact.name}"}
+        self.aws.ask(project.credentials, "s3", "put_object", Body=artifact.read_bytes(), **where)
+        read = self.aws.ask(project.credentials, "s3", "get_object", **where)["Body"].read()
+        expect(read == artifact.read_bytes(), "the bucket gives what was put into it")
 
     # ---- What must not happen -------------------------------------------------------------------
 
-    def project(self, kind: str) -> Project:
-        return Project(self.aws, f"{SERVICE}-{kind}")
-
     def assume_deployment_role(self, credentials: dict, external_id: str) -> str:
-        """What `aws` says to somebody who assumes the deployment role; nothing if it may be done."""
-        role = f"arn:aws:iam::{TARGET}:role/{DEPLOYMENT_ROLE}"
-        done = self.aws.run(credentials, "aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", "story", "--external-id", external_id)
-        return done.stderr.strip() if done.returncode else ""
+        """What AWS says to somebody who assumes the deployment role; nothing if it may be done."""
+        try:
+            self.aws.assume(credentials, f"arn:aws:iam::{TARGET}:role/{DEPLOYMENT_ROLE}", ExternalId=external_id)
+            return ""
+        except Failed as failed:
+            return str(failed)
 
     def refused(self, story: str, said: str, why: str):
         expect(why in said, f"{story}: should have been refused with {why}, and was answered: {said or 'yes'}")
         self.detail(f"refused: {story}")
 
     def stories(self):
-        deploy, build = self.project("deploy"), self.project("build")
+        deploy, build = self.project(f"{SERVICE}-deploy"), self.project(f"{SERVICE}-build")
         external_id = self.variables["EXTERNAL_ID"]
         expect(self.assume_deployment_role(deploy.credentials, external_id) == "", "the deploy project assumes the deployment role")
         self.refused("the deploy project with another external id", self.assume_deployment_role(deploy.credentials, external_id + "x"), "AccessDenied")
@@ -255,9 +260,8 @@ class Rehearsal:
         expect(self.calls() == before, "nothing was asked of the target account")
 
         # Somebody else has the product that the smoke test creates: the API answers 409, as it must.
-        table = ("dynamodb", "put-item", "--table-name", "PRODUCT_CATALOG", "--item")
         item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
-        self.aws.ask(root_of(TARGET), *table, json.dumps(item))
+        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         log = self.work / "failing-smoke-test.log"
         code = deploy.build(self.unpacked("Deploy", self.folder / "build.zip"), self.folder / "none.zip", log, lambda *_, **__: None)
         expect(code == 1 and not (self.folder / "none.zip").exists(), "a failing smoke test fails the stage")
@@ -266,12 +270,12 @@ class Rehearsal:
 
     def calls(self) -> int:
         """How many calls the target account has recorded, without those of its administrator."""
-        events = self.aws.ask(root_of(TARGET), "cloudtrail", "lookup-events")["Events"]
+        events = self.aws.ask(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]
         return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != TARGET for each in events)
 
     def handed_out(self) -> list:
         """All credentials that sts has handed out: role, access key, secret, token."""
-        text = (self.folder / "handed-out").read_text()
+        text = self.aws.handed_out.read_text()
         given = [[each["AssumedRoleUser"]["Arn"], *(each["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))] for each in answers(text)]
         printed = [["", *line.split("\t")] for line in text.splitlines() if re.fullmatch(r"\S+\t\S+\t\S+", line)]
         return given + printed
@@ -290,7 +294,7 @@ class Rehearsal:
 
     def canaries(self):
         """No secret that was handed out is found in what was printed, logged, packaged or left in a folder."""
-        secrets = {secret.encode() for _, _, *each in self.handed_out() for secret in each}
+        secrets = {secret.encode() for _, _, *each in self.handed_out() for secret in each} | {self.api_key().encode()}
         expect(len(secrets) >= 10, "credentials were handed out")
         places = {"the output": "\n".join(self.output).encode()}
         files = [*self.work.glob("*.log"), *self.folder.glob("*.zip"), *self.clone.rglob("*"), *self.folder.glob("tmp?*/**/*"), *(self.source / "dist").rglob("*")]
@@ -301,13 +305,13 @@ class Rehearsal:
                     zipped = zipfile.ZipFile(file)
                     places |= {f"{file}: {name}": zipped.read(name) for name in zipped.namelist()}
         found = lambda content: any(secret in content for secret in secrets)
-        expect(found((self.folder / "handed-out").read_bytes()), "a secret is found where there is one")
+        expect(found(self.aws.handed_out.read_bytes()), "a secret is found where there is one")
         for place, content in places.items():
             expect(not found(content), f"no credentials are in {place}")
         self.detail(f"{len(secrets)} secrets were handed out, and none of them is in {len(places)} outputs, logs, artifacts and files")
 
     def stacks(self, account: str) -> list:
-        listed = self.aws.ask(root_of(account), "cloudformation", "list-stacks")["StackSummaries"]
+        listed = self.aws.ask(root_of(account), "cloudformation", "list_stacks")["StackSummaries"]
         return [each["StackName"] for each in listed if each["StackStatus"] != "DELETE_COMPLETE"]
 
     # ---- The play -------------------------------------------------------------------------------
@@ -345,16 +349,20 @@ class Rehearsal:
         self.step("Hold the deployed API to openapi.yaml, through API Gateway")
         self.contract()
 
-        self.step("Push a change: functions of 256 MB")
+        self.step("Push a change: functions of 256 MB, who creates must sign, who finds must have a key")
         file = self.clone / "serverless.yml"
-        file.write_text(file.read_text().replace("memory: 128", "memory: 256"))
-        self.in_clone("git", "commit", "--quiet", "--all", "--message", "Give the functions more memory")
+        text = file.read_text()
+        for old, new in (("memory: 128", "memory: 256"), ("createAuthorization: NONE", "createAuthorization: AWS_IAM"), ("findAuthorization: NONE", "findAuthorization: API_KEY")):
+            expect(old in text, f"serverless.yml has {old}")
+            text = text.replace(old, new)
+        file.write_text(text)
+        self.in_clone("git", "commit", "--quiet", "--all", "--message", "Give the functions more memory, and say who may call them")
         self.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
         expect(self.memory() == 128, "the functions have 128 MB")
         self.pipeline("the change")
         expect(self.memory() == 256, "the functions have 256 MB")
-        self.detail(f"{SERVICE}-create has 256 MB; product 1001 is still there:")
-        self.detail(self.aws.run({}, "curl", "--silent", "--fail-with-body", f"{self.endpoint}/product/find/1001").stdout)
+        self.detail(f"{SERVICE}-create has 256 MB")
+        self.authorization()
 
         self.step("Try what must not work")
         self.stories()
@@ -386,8 +394,26 @@ class Rehearsal:
             raise Failed(f"the deployed API does not keep the contract: see {log}")
         self.detail(" ".join(command), since)
 
+    def authorization(self):
+        """Only a signed request creates, and only one with the key finds."""
+        create = ("--json", '{"id":"1002","title":"","description":"","price":"1"}', f"{self.endpoint}/product/create")
+        find = f"{self.endpoint}/product/find/1001"
+        # API Gateway answers an unsigned request as it answers an unknown route.
+        self.refused("to create without a signature", self.curl(*create), '"status":404')
+        self.refused("to find without a key", self.curl(find), '"status":403')
+        found = self.curl("--header", f"X-Api-Key: {self.api_key()}", find)
+        expect('"id":"1001"' in found, f"with the key, product 1001 is found: {found}")
+        self.detail(f"with the key, product 1001 is still there: {found}")
+
+    def api_key(self) -> str:
+        [key] = self.aws.ask(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
+        return key["value"]
+
+    def curl(self, *arguments: str) -> str:
+        return self.aws.run({}, "curl", "--silent", "--show-error", *arguments).stdout
+
     def memory(self) -> int:
-        return self.aws.ask(root_of(TARGET), "lambda", "get-function-configuration", "--function-name", f"{SERVICE}-create")["MemorySize"]
+        return self.aws.ask(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=f"{SERVICE}-create")["MemorySize"]
 
     def keep(self):
         curl = f'curl --cacert {self.aws.ca} --connect-to "::127.0.0.1:{self.aws.port}"'
