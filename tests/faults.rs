@@ -182,6 +182,22 @@ async fn a_write_whose_answer_is_lost_is_answered_as_a_success() {
     );
 }
 
+/// The clock stands still but for time-outs, so that other work on this machine is no part of it.
+#[tokio::test(start_paused = true)]
+async fn priming_takes_at_most_200_ms_of_an_init() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let products = ProductRepository::new(LocalDynamoDb::config_at(&url), LocalDynamoDb::TABLE);
+    let begin = tokio::time::Instant::now();
+    products.prime_create().await;
+    let created = begin.elapsed();
+    products.prime_find().await;
+    let found = begin.elapsed().saturating_sub(created);
+    for took in [created, found] {
+        assert!((100..200).contains(&took.as_millis()), "{took:?}");
+    }
+}
+
 /// What was written to the log so far.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use tokio::time::timeout;
 
 use crate::client;
 use crate::integrity::{Checksum, UnreadableAnswer};
@@ -67,6 +68,10 @@ impl ProductRepository {
     /// The longest that one attempt takes. DynamoDB answers in milliseconds; what takes a second is lost.
     const ATTEMPT: Duration = Duration::from_secs(1);
 
+    /// The longest that priming takes. Lambda gives an init 10 s, and our own start-up takes milliseconds:
+    /// a DynamoDB that is slower than this is left to the first call and its retries.
+    const PRIMING: Duration = Duration::from_millis(150);
+
     /// Leaves room for three attempts before the deadline. The SDK adds jitter.
     const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -102,6 +107,25 @@ impl ProductRepository {
             client: Client::from_conf(config.build()),
             table: table.into(),
         }
+    }
+
+    /// Connects to DynamoDB before the first [`create`](Self::create), whose caller would wait for it: Lambda
+    /// gives a whole core to an init, and a fraction of one to a call.
+    ///
+    /// It asks for an item without a key to be put, which DynamoDB refuses and no role has to allow.
+    /// Whatever comes of it is left to the first call to find out.
+    pub async fn prime_create(&self) {
+        let put = self.client.put_item().table_name(&self.table);
+        let refused = put.set_item(Some(Item::new())).send();
+        timeout(Self::PRIMING, refused).await.ok();
+    }
+
+    /// Connects to DynamoDB before the first [`find`](Self::find), as [`prime_create`](Self::prime_create) does,
+    /// by asking for the item with the empty key, which no item can have.
+    pub async fn prime_find(&self) {
+        let get = self.client.get_item().table_name(&self.table);
+        let refused = get.key("id", AttributeValue::S(String::new())).send();
+        timeout(Self::PRIMING, refused).await.ok();
     }
 
     /// Puts `product` into the table, unless its id is taken.

@@ -3,6 +3,7 @@
 mod event;
 mod faulty;
 mod ledger;
+mod priming;
 mod runtime;
 
 use std::ops::Deref;
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub use event::answers_well;
 pub use faulty::{ALWAYS, Fault, Faulty};
 pub use ledger::{binary, hold, share};
+pub use priming::primed;
 pub use runtime::{Lambda, invoke};
 
 /// A running API over a DynamoDB of its own, and a client for it.

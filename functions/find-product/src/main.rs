@@ -8,6 +8,7 @@ use lambda_runtime::{Error, run, service_fn};
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let products = &ProductRepository::from_env().await;
+    products.prime_find().await;
     run(ProxyIntegration::of(service_fn(
         async |request: Request| Ok::<_, Error>(find_product::handle(products, request).await),
     )))

@@ -1,0 +1,46 @@
+//! What a function does before its first event.
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::Lambda;
+
+/// What the binary asks DynamoDB before its first event, and how it answers that event afterwards, when DynamoDB
+/// refuses every call, never answers, or is away.
+///
+/// # Panics
+///
+/// When the binary asks nothing, or ends.
+pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
+    let (tell, mut told) = unbounded_channel();
+    let refusing = Router::new().fallback(async move |headers: HeaderMap, body: String| {
+        let target = headers["x-amz-target"].to_str().expect("text");
+        tell.send(format!("{target} {body}")).unwrap_or_default();
+        let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":""}"#;
+        (StatusCode::BAD_REQUEST, denied)
+    });
+    let bind = async || TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = |at: &TcpListener| format!("http://{}", at.local_addr().expect("an address"));
+    let listener = bind().await;
+    let denying = url(&listener);
+    tokio::spawn(async { axum::serve(listener, refusing).await });
+    let silent = bind().await;
+
+    let mut refused = Lambda::start_over(binary, &denying).await;
+    let call = told.recv().await.expect("a call");
+    let mut unheard = Lambda::start_over(binary, &url(&silent)).await;
+    let mut alone = Lambda::start_over(binary, "http://127.0.0.1:1").await;
+    let statuses = [
+        status(&mut refused, event).await,
+        status(&mut unheard, event).await,
+        status(&mut alone, event).await,
+    ];
+    (call, statuses)
+}
+
+async fn status(function: &mut Lambda, event: &str) -> u64 {
+    let answer = function.invoke(event).await.expect("an answer");
+    answer["statusCode"].as_u64().expect("a status")
+}
