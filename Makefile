@@ -1,15 +1,15 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint licences test-rust test-api test-hostile lint-deployment test-deployment rehearse reproduce \
-  reliability load fuzz advisories sbom format tools build-tools lock
+  bench-instructions reliability load fuzz advisories sbom format tools build-tools lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint licences test-rust test-hostile lint-deployment test-deployment rehearse ## Everything CI checks, in one command
+test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
 
 lint: ## Formatting and lints of the Rust code, warnings are errors
 	cargo fmt --all --check
@@ -35,6 +35,10 @@ rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (K
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=x86_64, or arm64)
 	scripts/reproduce.sh
+
+bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime)
+	cargo build --release --locked --package create-product --package find-product
+	cargo run --quiet --locked --package bench --bin instructions
 
 reliability: build-tools ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh

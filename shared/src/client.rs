@@ -2,9 +2,9 @@
 
 use std::{env, fs};
 
-use aws_config::BehaviorVersion;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_sdk_dynamodb::config::{Builder, SharedHttpClient};
+use aws_sdk_dynamodb::Config;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
@@ -15,19 +15,37 @@ const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
 /// The first is every AWS SDK's, the second that of OpenSSL.
 const ROOTS_FILES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 
-/// The configuration from the standard variables of every AWS SDK.
+/// The configuration from the environment of a function.
+///
+/// What an SDK's loader finds elsewhere (files, metadata services, other roles) is no part of it: Lambda has none
+/// of these, and the loader is half of a binary.
 ///
 /// # Panics
 ///
 /// When a file of certificates is named that cannot be read.
-pub(crate) async fn config_from_env() -> Builder {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        // Where Lambda puts them. The default chain would first make clients for all other places.
+pub(crate) fn config_from_env() -> Builder {
+    configured_by(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// The [standard variables](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html) that say where
+/// DynamoDB is. Its retries and time-outs are the repository's.
+fn configured_by(variable: impl Fn(&str) -> Option<String>) -> Builder {
+    let is_on = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    let endpoint = if is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+        None
+    } else {
+        variable("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| variable("AWS_ENDPOINT_URL"))
+    };
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(http_client(roots()))
-        .load()
-        .await;
-    (&config).into()
+        .http_client(http_client(roots(&variable)))
+        .region(region.map(Region::new))
+        .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
+        .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
+    config.set_endpoint_url(endpoint);
+    config
 }
 
 fn http_client(roots: Vec<u8>) -> SharedHttpClient {
@@ -39,10 +57,8 @@ fn http_client(roots: Vec<u8>) -> SharedHttpClient {
         .build_https()
 }
 
-fn roots() -> Vec<u8> {
-    let file = ROOTS_FILES
-        .iter()
-        .find_map(|name| env::var(name).ok().filter(|file| !file.is_empty()));
+fn roots(variable: impl Fn(&str) -> Option<String>) -> Vec<u8> {
+    let file = ROOTS_FILES.iter().find_map(|name| variable(name));
     file.map_or_else(
         || AWS_ROOTS.to_vec(),
         |file| {
@@ -51,4 +67,86 @@ fn roots() -> Vec<u8> {
             })
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::config::Credentials;
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+    use lambda_http::http::Response;
+
+    use super::configured_by;
+
+    /// The host that is called, and the region that is signed for.
+    async fn called_with(variables: &[(&str, &str)]) -> String {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let called = Arc::new(Mutex::new(String::new()));
+        let caught = Arc::clone(&called);
+        let client = infallible_client_fn(move |call| {
+            let signature = call.headers()["authorization"].to_str().expect("text");
+            let region = signature.split('/').nth(2).expect("a scope");
+            *caught.lock().expect("not poisoned") = format!("{} {region}", call.uri());
+            Response::new("{}")
+        });
+        let credentials = Credentials::new("key", "secret", None, None, "test");
+        let config = configured_by(variable)
+            .http_client(client)
+            .credentials_provider(credentials);
+        let call = Client::from_conf(config.build()).list_tables().send();
+        call.await.expect("an answer");
+        called.lock().expect("not poisoned").clone()
+    }
+
+    #[tokio::test]
+    async fn the_standard_variables_say_where_dynamodb_is() {
+        let region = ("AWS_REGION", "eu-central-1");
+        let everywhere = ("AWS_ENDPOINT_URL", "http://localhost:1");
+        for (variables, called) in [
+            (
+                vec![region],
+                "https://dynamodb.eu-central-1.amazonaws.com/ eu-central-1",
+            ),
+            (
+                vec![("AWS_DEFAULT_REGION", "eu-west-1")],
+                "https://dynamodb.eu-west-1.amazonaws.com/ eu-west-1",
+            ),
+            (
+                vec![region, ("AWS_DEFAULT_REGION", "eu-west-1")],
+                "https://dynamodb.eu-central-1.amazonaws.com/ eu-central-1",
+            ),
+            (vec![region, everywhere], "http://localhost:1/ eu-central-1"),
+            (
+                vec![
+                    region,
+                    everywhere,
+                    ("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:2"),
+                ],
+                "http://localhost:2/ eu-central-1",
+            ),
+            (
+                vec![
+                    region,
+                    everywhere,
+                    ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+                ],
+                "https://dynamodb.eu-central-1.amazonaws.com/ eu-central-1",
+            ),
+            (
+                vec![region, ("AWS_USE_FIPS_ENDPOINT", "true")],
+                "https://dynamodb-fips.eu-central-1.amazonaws.com/ eu-central-1",
+            ),
+            (
+                vec![region, ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+                "https://dynamodb.eu-central-1.api.aws/ eu-central-1",
+            ),
+        ] {
+            assert_eq!(called_with(&variables).await, called);
+        }
+    }
 }

@@ -81,9 +81,10 @@ impl ProductRepository {
     /// # Panics
     ///
     /// When `DYNAMODB_TABLE` is not set.
-    pub async fn from_env() -> Self {
+    #[must_use]
+    pub fn from_env() -> Self {
         let table = env::var("DYNAMODB_TABLE").expect("DYNAMODB_TABLE must be set");
-        Self::new(client::config_from_env().await, table)
+        Self::new(client::config_from_env(), table)
     }
 
     /// The products in `table`, reached as `config` says. Time-outs and retries are the repository's own.

@@ -1,5 +1,6 @@
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -37,6 +38,7 @@ pub struct Lambda {
     log: Chain<ChildStdout, ChildStderr>,
     events: UnboundedSender<String>,
     answers: UnboundedReceiver<Result<Value, Value>>,
+    asked: UnboundedReceiver<Instant>,
 }
 
 impl Lambda {
@@ -49,13 +51,24 @@ impl Lambda {
     ///
     /// When it cannot.
     pub async fn start(binary: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_by(Command::new(binary), variables).await
+    }
+
+    /// Starts it by a command of several words.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    pub async fn start_by(mut command: Command, variables: &[(&str, &str)]) -> Self {
         const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
         let (events, next_event) = unbounded_channel::<String>();
         let (send_answer, answers) = unbounded_channel();
         let send_error = send_answer.clone();
+        let (ask, asked) = unbounded_channel();
         let next_event = Arc::new(Mutex::new(next_event));
         let next = async move || {
+            ask.send(Instant::now()).unwrap_or_default();
             let Some(event) = next_event.lock().await.recv().await else {
                 return Err(StatusCode::GONE);
             };
@@ -86,7 +99,7 @@ impl Lambda {
         let address = listener.local_addr().expect("an address").to_string();
         tokio::spawn(async { axum::serve(listener, app).await });
 
-        let mut process = Command::new(binary)
+        let mut process = command
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_NAME", "function")
@@ -105,7 +118,41 @@ impl Lambda {
             log,
             events,
             answers,
+            asked,
         }
+    }
+
+    /// When it asks for its next event: its init is over, or an answer's work.
+    ///
+    /// # Panics
+    ///
+    /// When the function ends.
+    pub async fn asks(&mut self) -> Instant {
+        tokio::select! {
+            at = self.asked.recv() => at.expect("it asks"),
+            end = self.process.wait() => panic!("the function ended: {end:?}"),
+        }
+    }
+
+    /// The process's id.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
+    /// Ends it as a service manager would (SIGTERM), and waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    pub async fn end(mut self) {
+        let told = Command::new("kill").arg(self.id().to_string()).status();
+        assert!(told.await.expect("kill runs").success());
+        self.process.wait().await.expect("it ends");
     }
 
     /// Starts it with the table in the DynamoDB at `url`.

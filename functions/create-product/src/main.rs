@@ -7,7 +7,7 @@ use lambda_runtime::{Error, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let products = &ProductRepository::from_env().await;
+    let products = &ProductRepository::from_env();
     products.prime_create().await;
     run(ProxyIntegration::of(service_fn(
         async |request: Request| Ok::<_, Error>(create_product::handle(products, request).await),
