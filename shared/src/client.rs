@@ -74,32 +74,47 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use aws_sdk_dynamodb::Client;
-    use aws_sdk_dynamodb::config::Credentials;
-    use aws_smithy_http_client::test_util::infallible_client_fn;
-    use lambda_http::http::Response;
+    use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+    use aws_sdk_dynamodb::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
+    use aws_sdk_dynamodb::error::BoxError;
 
     use super::configured_by;
 
-    /// The host that is called, and the region that is signed for.
+    /// Notes where a call goes and which region it is signed for, and lets it go no further.
+    #[derive(Debug, Default)]
+    struct Stop(Arc<Mutex<String>>);
+
+    impl Intercept for Stop {
+        fn name(&self) -> &'static str {
+            "Stop"
+        }
+
+        fn read_before_transmit(
+            &self,
+            context: &BeforeTransmitInterceptorContextRef<'_>,
+            _: &RuntimeComponents,
+            _: &mut ConfigBag,
+        ) -> Result<(), BoxError> {
+            let call = context.request();
+            let signature = call.headers().get("authorization").expect("a signature");
+            let region = signature.split('/').nth(2).expect("a scope");
+            *self.0.lock().expect("not poisoned") = format!("{} {region}", call.uri());
+            Err("no further".into())
+        }
+    }
+
     async fn called_with(variables: &[(&str, &str)]) -> String {
         let variable = |name: &str| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let called = Arc::new(Mutex::new(String::new()));
-        let caught = Arc::clone(&called);
-        let client = infallible_client_fn(move |call| {
-            let signature = call.headers()["authorization"].to_str().expect("text");
-            let region = signature.split('/').nth(2).expect("a scope");
-            *caught.lock().expect("not poisoned") = format!("{} {region}", call.uri());
-            Response::new("{}")
-        });
-        let credentials = Credentials::new("key", "secret", None, None, "test");
+        let stop = Stop::default();
+        let called = Arc::clone(&stop.0);
         let config = configured_by(variable)
-            .http_client(client)
-            .credentials_provider(credentials);
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .interceptor(stop);
         let call = Client::from_conf(config.build()).list_tables().send();
-        call.await.expect("an answer");
+        call.await.expect_err("it is stopped");
         called.lock().expect("not poisoned").clone()
     }
 

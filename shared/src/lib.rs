@@ -3,12 +3,14 @@
 mod client;
 mod integration;
 mod integrity;
+mod log;
 mod problem;
 mod product;
 mod repository;
 mod response;
 
 pub use integration::ProxyIntegration;
+pub use log::logged;
 pub use problem::Problem;
 pub use product::{Price, Product, ProductId, Rejection, Title, Violation};
 pub use repository::{Created, ProductRepository, RepositoryError};

@@ -8,11 +8,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{get, post};
 use local::LocalDynamoDb;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, Chain};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 
 /// Starts a function's binary as Lambda does, sends it the events, and gives its answers.
 ///
@@ -35,7 +36,7 @@ pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -
 #[derive(Debug)]
 pub struct Lambda {
     process: Child,
-    log: Chain<ChildStdout, ChildStderr>,
+    log: JoinHandle<String>,
     events: UnboundedSender<String>,
     answers: UnboundedReceiver<Result<Value, Value>>,
     asked: UnboundedReceiver<Instant>,
@@ -112,7 +113,17 @@ impl Lambda {
             .spawn()
             .expect("a process");
         let output = process.stdout.take().expect("its output");
-        let log = output.chain(process.stderr.take().expect("its errors"));
+        let errors = process.stderr.take().expect("its errors");
+        // Read while it runs: a function whose log nobody takes stands still.
+        let read = async |mut stream: Box<dyn AsyncRead + Send + Unpin>| {
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.expect("text");
+            text
+        };
+        let log = tokio::spawn(async move {
+            let (output, errors) = tokio::join!(read(Box::new(output)), read(Box::new(errors)));
+            output + &errors
+        });
         Self {
             process,
             log,
@@ -202,8 +213,6 @@ impl Lambda {
         let ended = self.process.try_wait().expect("a process");
         assert_eq!(ended, None, "the function ended by itself");
         self.process.kill().await.expect("it is ended");
-        let mut log = String::new();
-        self.log.read_to_string(&mut log).await.expect("text");
-        log
+        self.log.await.expect("it was read")
     }
 }

@@ -1,6 +1,6 @@
 //! `POST /product/create`: takes a product into the catalog.
 
-use catalog::{Created, Problem, Product, ProductRepository, json};
+use catalog::{Created, Problem, Product, ProductRepository, json, logged};
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::RequestContext;
@@ -9,9 +9,12 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 
 /// Answers a request to create the product in its body; every failure is an answer, too.
 pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
-    create(products, &request)
-        .await
-        .unwrap_or_else(|problem| problem.into_response(&request))
+    let answer = async {
+        create(products, &request)
+            .await
+            .unwrap_or_else(|problem| problem.into_response(&request))
+    };
+    logged(env!("CARGO_PKG_NAME"), &request, answer).await
 }
 
 async fn create(

@@ -60,3 +60,42 @@ async fn it_lives_on_and_logs_no_product_and_no_secret() {
     assert!(log.contains(request_id), "{log}");
     assert!(log.contains("InternalServerError"), "{log}");
 }
+
+#[tokio::test]
+async fn each_answer_is_a_line_of_json_in_the_log() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let url = dynamodb.url();
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ENDPOINT_URL", &url),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+        ("AWS_REGION", "local"),
+        ("AWS_SECRET_ACCESS_KEY", Lambda::SECRET),
+        ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+    ];
+    let mut function = Lambda::start(BINARY, &variables).await;
+    let sent = product("1001", "Amazon Echo", "", "89.99").to_string();
+    for body in [&sent, &sent, "{}"] {
+        function
+            .invoke(&event(body, false))
+            .await
+            .expect("an answer");
+    }
+    let log = function.kill().await;
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .filter(|line: &Value| line["fields"]["message"] == "answered")
+        .collect();
+    assert_eq!(lines.len(), 3, "{log}");
+    for (line, (status, cold_start)) in lines.iter().zip([(201, true), (200, false), (422, false)])
+    {
+        let fields = &line["fields"];
+        assert_eq!(fields["function"], "create-product");
+        assert_eq!(fields["status"], status);
+        assert_eq!(fields["cold_start"], cold_start);
+        assert!(fields["request_id"].is_string(), "{line}");
+        assert!(fields["latency_ms"].is_f64(), "{line}");
+    }
+}

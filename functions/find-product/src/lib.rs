@@ -1,15 +1,18 @@
 //! `GET /product/find/{id}`: shows a product of the catalog.
 
-use catalog::{Problem, ProductId, ProductRepository, found};
+use catalog::{Problem, ProductId, ProductRepository, found, logged};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
 
 /// Answers a request for the product named in its path; every failure is an answer, too.
 pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
-    find(products, &request)
-        .await
-        .unwrap_or_else(|problem| problem.into_response(&request))
+    let answer = async {
+        find(products, &request)
+            .await
+            .unwrap_or_else(|problem| problem.into_response(&request))
+    };
+    logged(env!("CARGO_PKG_NAME"), &request, answer).await
 }
 
 async fn find(products: &ProductRepository, request: &Request) -> Result<Response<Body>, Problem> {

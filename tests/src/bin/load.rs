@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::{Client, hold, product};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -30,8 +30,7 @@ async fn main() {
     let binary = env::args().nth(1).expect("the path of `local`");
     let folder = env::temp_dir().join(format!("product-catalog-load-{}", std::process::id()));
     fs::create_dir(&folder).expect("a folder");
-    // Its output stays open: a program whose reader is gone ends.
-    let (process, _output, url) = start(&binary, &folder.join("catalog.db")).await;
+    let (process, url) = start(&binary, &folder.join("catalog.db")).await;
 
     let begin = Instant::now();
     let mut callers = JoinSet::new();
@@ -81,10 +80,8 @@ async fn main() {
     );
 }
 
-type Output = Lines<BufReader<ChildStdout>>;
-
 /// Starts the API as `cargo run` does, and gives where it listens.
-async fn start(binary: &str, data: &Path) -> (Child, Output, String) {
+async fn start(binary: &str, data: &Path) -> (Child, String) {
     let mut process = Command::new(binary)
         .args(["--port", "0", "--data"])
         .arg(data)
@@ -97,7 +94,9 @@ async fn start(binary: &str, data: &Path) -> (Child, Output, String) {
         if let Some((_, rest)) = line.split_once("listens on ") {
             let url = rest.split(' ').next().expect("a URL");
             let url = url.to_owned();
-            return (process, output, url);
+            // Its log is read on: a program whose output nobody takes stands still.
+            tokio::spawn(async move { while let Ok(Some(_)) = output.next_line().await {} });
+            return (process, url);
         }
     }
     panic!("it ended without a welcome");
