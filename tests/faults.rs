@@ -10,11 +10,11 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use catalog::ProductRepository;
 use expect_test::expect;
-use lambda_http::tracing::subscriber::{fmt, util::SubscriberInitExt};
 use local::LocalDynamoDb;
 use reqwest::RequestBuilder;
 use tests::{Catalog, told};
 use tokio::net::TcpListener;
+use tracing_subscriber::{fmt, util::SubscriberInitExt};
 
 const ECHO: &str =
     r#"{"id":"1001","title":"Amazon Echo","description":"canary in a product","price":"89.99"}"#;

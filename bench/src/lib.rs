@@ -49,17 +49,19 @@ impl Canned {
         Self { url, authority }
     }
 
-    /// What a function needs in its environment to reach it.
+    /// What a function has in its environment, to reach it and to log as deployed.
     ///
     /// # Panics
     ///
     /// When the folder for temporary files has no name in UTF-8.
     #[must_use]
-    pub fn variables(&self) -> [(&str, &str); 6] {
+    pub fn variables(&self) -> [(&str, &str); 7] {
         [
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_CA_BUNDLE", self.authority.to_str().expect("text")),
             ("AWS_ENDPOINT_URL", &self.url),
+            // As serverless.yml has it.
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_REGION", "eu-central-1"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("DYNAMODB_TABLE", "PRODUCT_CATALOG"),

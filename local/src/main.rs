@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use lambda_http::tracing::subscriber::{EnvFilter, fmt};
 use local::{LocalApi, LocalDynamoDb};
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// The product catalog on this machine: both functions over an embedded DynamoDB.
 #[derive(Parser)]

@@ -4,8 +4,8 @@ use std::task::{Context, Poll};
 
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
+use lambda_http::service_fn;
 use lambda_http::{Adapter, Body, BoxFuture, Error, LambdaEvent, Request, Response, Service};
-use lambda_http::{service_fn, tracing};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 

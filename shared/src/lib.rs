@@ -10,7 +10,7 @@ mod repository;
 mod response;
 
 pub use integration::ProxyIntegration;
-pub use log::logged;
+pub use log::{init_log, logged};
 pub use problem::Problem;
 pub use product::{Price, Product, ProductId, Rejection, Title, Violation};
 pub use repository::{Created, ProductRepository, RepositoryError};

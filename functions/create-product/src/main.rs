@@ -1,12 +1,12 @@
 //! Starts the function on Lambda.
 
-use catalog::{ProductRepository, ProxyIntegration};
-use lambda_http::{Request, tracing};
+use catalog::{ProductRepository, ProxyIntegration, init_log};
+use lambda_http::Request;
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    init_log();
     let products = &ProductRepository::from_env();
     products.prime_create().await;
     run(ProxyIntegration::of(service_fn(

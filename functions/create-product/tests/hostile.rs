@@ -86,16 +86,17 @@ async fn each_answer_is_a_line_of_json_in_the_log() {
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
-        .filter(|line: &Value| line["fields"]["message"] == "answered")
+        .filter(|line: &Value| line["message"] == "answered")
         .collect();
     assert_eq!(lines.len(), 3, "{log}");
     for (line, (status, cold_start)) in lines.iter().zip([(201, true), (200, false), (422, false)])
     {
-        let fields = &line["fields"];
-        assert_eq!(fields["function"], "create-product");
-        assert_eq!(fields["status"], status);
-        assert_eq!(fields["cold_start"], cold_start);
-        assert!(fields["request_id"].is_string(), "{line}");
-        assert!(fields["latency_ms"].is_f64(), "{line}");
+        assert_eq!(line["level"], "INFO");
+        assert!(line["timestamp"].is_string(), "{line}");
+        assert_eq!(line["function"], "create-product");
+        assert_eq!(line["status"], status);
+        assert_eq!(line["cold_start"], cold_start);
+        assert!(line["request_id"].is_string(), "{line}");
+        assert!(line["latency_ms"].is_f64(), "{line}");
     }
 }
