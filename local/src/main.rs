@@ -1,5 +1,6 @@
 //! `cargo run`: the whole API on this machine, until Ctrl-C.
 
+use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,7 +25,11 @@ struct Arguments {
 async fn main() -> ExitCode {
     // A refused put is an answer here and no news; RUST_LOG shows what DynamoDB says, too.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,dynoxide=off".into());
-    fmt().with_env_filter(filter).without_time().init();
+    fmt()
+        .with_ansi(stdout().is_terminal())
+        .with_env_filter(filter)
+        .without_time()
+        .init();
     match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -45,7 +45,8 @@ pub async fn logged(
         request_id = request_id(request),
         function,
         status = response.status().as_u16(),
-        latency_ms = begin.elapsed().as_secs_f64() * 1000.0,
+        // To the microsecond.
+        latency_ms = (begin.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         cold_start = COLD.swap(false, Relaxed),
         "answered"
     );
