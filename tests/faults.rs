@@ -261,9 +261,9 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         })
         .collect();
     expect![[r#"
-        ERROR catalog::problem: Something is wrong on our side request_id="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
-         INFO catalog::log: answered request_id="<request 0>" function="create-product" status=500
-        ERROR catalog::problem: Something is wrong on our side request_id="<request 1>" error="the stored item has no valid description"
-         INFO catalog::log: answered request_id="<request 1>" function="find-product" status=500
+        ERROR catalog::problem: Something is wrong on our side apiRequestId="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
+         INFO catalog::log: POST /product/create 500 internal-error apiRequestId="<request 0>" coldStart=false
+        ERROR catalog::problem: Something is wrong on our side apiRequestId="<request 1>" error="the stored item has no valid description"
+         INFO catalog::log: GET /product/find/{id} 500 internal-error apiRequestId="<request 1>" coldStart=false
     "#]].assert_eq(&log);
 }

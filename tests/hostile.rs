@@ -141,7 +141,7 @@ async fn bytes_come_as_base64_and_broken_base64_is_refused() {
         let changes = [("/body", base64.into()), ("/isBase64Encoded", true.into())];
         let (got, refused) = told(Function::Create, products, &with(CREATE, &changes)).await;
         assert_eq!(got, answer, "{base64}");
-        let media_type = &refused["multiValueHeaders"]["content-type"][0];
+        let media_type = &refused["headers"]["content-type"];
         let expected = if answer == "201" {
             "application/json"
         } else {
@@ -208,12 +208,12 @@ async fn what_is_strange_in_a_request_is_answered() {
                 ("/multiValueHeaders/Host", json!([])),
                 ("/headers", json!({})),
             ],
-            "400 malformed-request",
+            "200",
         ),
         (
             FIND_ON_AN_HTTP_API,
             vec![("/headers/host", json!("["))],
-            "400 malformed-request",
+            "200",
         ),
         (
             FIND,
@@ -256,37 +256,22 @@ async fn what_is_strange_in_a_request_is_answered() {
             "404 product-not-found",
         ),
     ] {
-        let (got, refused) = told(Function::Find, products, &with(event, &changes)).await;
+        let (got, answered) = told(Function::Find, products, &with(event, &changes)).await;
         assert_eq!(got, answer, "{changes:?}");
-        // In the form that its kind of API takes.
-        let is_http_api = event == FIND_ON_AN_HTTP_API;
-        let form = if is_http_api {
-            "headers"
-        } else {
-            "multiValueHeaders"
-        };
-        assert!(
-            refused[form]["content-type"].is_string() || refused[form]["content-type"].is_array()
-        );
+        // In the form that both kinds of API take.
+        assert!(answered["headers"]["content-type"].is_string());
     }
 }
 
 /// What the fuzzer found: a name given twice is no reason to answer nothing.
 #[tokio::test]
 async fn an_event_that_says_a_thing_twice_is_answered() {
-    let twice = |event: &str| {
-        let event = event.replacen("\"requestId\"", "\"requestId\": \"1\", \"requestId\"", 1);
-        event.replacen("\"https\"", "\"no scheme\"", 2)
-    };
+    let twice =
+        |event: &str| event.replacen("\"requestId\"", "\"requestId\": \"1\", \"requestId\"", 1);
     let products = &products().await;
-    for (event, answer) in [
-        (FIND, "404 product-not-found"),
-        (FIND_ON_AN_HTTP_API, "400 malformed-request"),
-    ] {
-        assert_eq!(
-            told(Function::Find, products, &twice(event)).await.0,
-            answer
-        );
+    for event in [FIND, FIND_ON_AN_HTTP_API] {
+        let (answer, _) = told(Function::Find, products, &twice(event)).await;
+        assert_eq!(answer, "404 product-not-found");
     }
 }
 
@@ -396,7 +381,7 @@ async fn no_id_injects_a_header() {
     let (got, created) = told(Function::Create, &products().await, &event).await;
     assert_eq!(got, "201");
     assert_eq!(
-        created["multiValueHeaders"]["location"][0],
+        created["headers"]["location"],
         "/%C3%A9%0D%0Aset-cookie: b/product/find/a%20b%2F1001"
     );
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_dynamodb::error::BoxError;
-use catalog::ProductRepository;
+use catalog::{ProductRepository, https_client};
 use dynoxide::Database;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -70,8 +70,7 @@ impl LocalDynamoDb {
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(Credentials::new("local", "local", None, None, "local"))
             .endpoint_url(url)
-            // Without TLS, whose trusted roots a machine may not have.
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(https_client(&[]))
             .region(Region::from_static("local"))
     }
 }

@@ -1,6 +1,5 @@
-use catalog::{ProductRepository, ProxyIntegration};
-use lambda_http::Service;
-use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use catalog::{ProductRepository, proxy};
+use lambda_runtime::{Context, Error, LambdaEvent};
 use serde_json::Value;
 
 /// A Lambda function of the catalog.
@@ -19,14 +18,11 @@ impl Function {
     ///
     /// When the event is no JSON, or comes from something else than API Gateway.
     pub async fn invoke(self, products: &ProductRepository, event: &str) -> Result<Value, Error> {
-        let handle = service_fn(async |request| {
-            Ok::<_, Error>(match self {
-                Self::Create => create_product::handle(products, request).await,
-                Self::Find => find_product::handle(products, request).await,
-            })
-        });
         let event = LambdaEvent::new(serde_json::from_str(event)?, Context::default());
-        let answer = ProxyIntegration::of(handle).call(event).await?;
+        let answer = match self {
+            Self::Create => proxy(event, |request| create_product::handle(products, request)).await,
+            Self::Find => proxy(event, |request| find_product::handle(products, request)).await,
+        }?;
         Ok(serde_json::to_value(answer)?)
     }
 }

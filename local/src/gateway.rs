@@ -82,7 +82,7 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::try_from(u16::try_from(answer.status_code)?)?;
-    *response.headers_mut() = answer.multi_value_headers;
+    *response.headers_mut() = answer.headers;
     Ok(response)
 }
 

@@ -4,9 +4,9 @@ use std::{env, fs};
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::Config;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region, SharedHttpClient};
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
+
+use crate::https_client;
 
 /// The certificates that AWS's endpoints chain to; a system's bundle has thirty times as many to read.
 const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
@@ -40,21 +40,12 @@ fn configured_by(variable: impl Fn(&str) -> Option<String>) -> Builder {
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(http_client(roots(&variable)))
+        .http_client(https_client(&roots(&variable)))
         .region(region.map(Region::new))
         .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
         .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
     config.set_endpoint_url(endpoint);
     config
-}
-
-fn http_client(roots: Vec<u8>) -> SharedHttpClient {
-    let trusted =
-        TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots));
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(trusted.build().expect("certificates"))
-        .build_https()
 }
 
 fn roots(variable: impl Fn(&str) -> Option<String>) -> Vec<u8> {

@@ -1,94 +1,48 @@
-use std::future::ready;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll};
-
-use lambda_http::http::{HeaderName, HeaderValue};
-use lambda_http::request::LambdaRequest;
-use lambda_http::service_fn;
-use lambda_http::{Adapter, Body, BoxFuture, Error, LambdaEvent, Request, Response, Service};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response};
+use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::Problem;
 
-/// API Gateway's Lambda proxy integration: its events in, their answers out, by way of `lambda_http`.
+/// API Gateway's Lambda proxy integration: sends the request in `event`, as `lambda_http` reads it, to `function`, and
+/// gives its answer.
 ///
-/// It answers what `lambda_http` alone would fail on, since a function that fails is a 502 to the
-/// caller. An event of any other kind is an error, which Lambda logs and counts.
-pub struct ProxyIntegration<'a, S> {
-    adapter: Adapter<'a, Response<Body>, S>,
-}
-
-impl<'a, S> ProxyIntegration<'a, S>
-where
-    S: Service<Request, Response = Response<Body>, Error = Error>,
-    S::Future: Send + 'a,
-{
-    /// Sends the requests of all events to `function`.
-    pub fn of(function: S) -> Self {
-        Self {
-            adapter: Adapter::from(function),
-        }
-    }
-}
-
-impl<'a, S> Service<LambdaEvent<Box<RawValue>>> for ProxyIntegration<'a, S>
-where
-    S: Service<Request, Response = Response<Body>, Error = Error>,
-    S::Future: Send + 'a,
-{
-    type Response =
-        <Adapter<'a, Response<Body>, S> as Service<LambdaEvent<LambdaRequest>>>::Response;
-    type Error = Error;
-    type Future = BoxFuture<'a, Result<Self::Response, Error>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.adapter.poll_ready(context)
-    }
-
-    fn call(
-        &mut self,
-        LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>,
-    ) -> Self::Future {
-        let cause: Error = match read(&payload) {
-            Ok(request) => {
-                let event = LambdaEvent::new(request, context.clone());
-                // lambda_http panics on what it cannot convert, such as a broken base64.
-                match catch_unwind(AssertUnwindSafe(|| self.adapter.call(event))) {
-                    Ok(answer) => return Box::pin(answer),
-                    Err(_) => "lambda_http cannot convert it".into(),
-                }
+/// An event that is API Gateway's and broken has an answer, too, since a function that fails is a 502 to the caller.
+///
+/// # Errors
+///
+/// When the event is of any other kind, which Lambda logs and counts.
+pub async fn proxy<F: Future<Output = Response<Body>>>(
+    LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>,
+    function: impl FnOnce(Request) -> F,
+) -> Result<ProxyAnswer, Error> {
+    let answer = match read(&payload).and_then(request) {
+        Ok(request) => function(request.with_lambda_context(context)).await,
+        Err(cause) => match remainder(&payload) {
+            Some(request) => {
+                tracing::error!(error = cause, "the event cannot be read");
+                Problem::malformed_request().into_response(&request)
             }
-            Err(cause) => cause.into(),
-        };
-        let Some(remainder) = remainder(&payload) else {
-            return Box::pin(ready(Err(cause)));
-        };
-        tracing::error!(error = %cause, "the event cannot be read");
-        let refuse = service_fn(|request| {
-            ready(Ok::<_, Error>(
-                Problem::malformed_request().into_response(&request),
-            ))
-        });
-        Box::pin(Adapter::from(refuse).call(LambdaEvent::new(remainder, context)))
-    }
+            None => return Err(cause),
+        },
+    };
+    Ok(ProxyAnswer(answer))
 }
 
 /// Reads an event as `lambda_http` does, but keeps more of its headers.
-fn read(event: &RawValue) -> serde_json::Result<LambdaRequest> {
-    let mut request = serde_json::from_str(event.get()).or_else(|_| {
+fn read(event: &RawValue) -> Result<LambdaRequest, Error> {
+    Ok(serde_json::from_str(event.get()).or_else(|_| {
         // It refuses the whole event for a header that it cannot hold, such as one with an `é`.
         let mut event: Value = serde_json::from_str(event.get())?;
         drop_headers_that_are_no_text(&mut event);
         serde_json::from_value(event)
-    })?;
-    if let LambdaRequest::ApiGatewayV1(event) = &mut request
-        && !event.multi_value_headers.is_empty()
-    {
-        // It would let the last line of each name replace all of them.
-        event.headers.clear();
-    }
-    Ok(request)
+    })?)
 }
 
 fn drop_headers_that_are_no_text(event: &mut Value) {
@@ -113,17 +67,81 @@ fn drop_headers_that_are_no_text(event: &mut Value) {
     }
 }
 
-/// What is left of an event of API Gateway that cannot be read: enough to answer in its form.
-fn remainder(event: &RawValue) -> Option<LambdaRequest> {
-    let event: Value = serde_json::from_str(event.get()).ok()?;
-    let context = &event["requestContext"];
-    // All kinds of API have an id, and only HTTP APIs and function URLs an `http`.
-    context["apiId"].as_str()?;
-    let request_id = context["requestId"].as_str()?;
-    let remainder = if context["http"].is_null() {
-        json!({ "httpMethod": "", "requestContext": { "httpMethod": "", "requestId": request_id } })
-    } else {
-        json!({ "requestContext": { "http": { "method": "GET" }, "requestId": request_id } })
+/// The request in an event, with what the functions look at. `lambda_http`'s own conversion writes an URL for it, panics
+/// on a broken base64, and takes one line of each header.
+fn request(event: LambdaRequest) -> Result<Request, Error> {
+    let (headers, parameters, context, body, is_base64) = match event {
+        LambdaRequest::ApiGatewayV1(event) => (
+            if event.multi_value_headers.is_empty() {
+                event.headers
+            } else {
+                event.multi_value_headers
+            },
+            event.path_parameters,
+            RequestContext::ApiGatewayV1(event.request_context),
+            event.body,
+            event.is_base64_encoded,
+        ),
+        LambdaRequest::ApiGatewayV2(event) => (
+            event.headers,
+            event.path_parameters,
+            RequestContext::ApiGatewayV2(event.request_context),
+            event.body,
+            event.is_base64_encoded,
+        ),
+        _ => return Err("the event is not API Gateway's".into()),
     };
-    serde_json::from_value(remainder).ok()
+    let body = match body {
+        Some(text) if is_base64 => Body::Binary(BASE64_STANDARD.decode(text)?),
+        Some(text) => Body::Text(text),
+        None => Body::Empty,
+    };
+    let mut request = Request::new(body)
+        .with_path_parameters(parameters)
+        .with_request_context(context);
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// What is left of an event of API Gateway that cannot be read: whom to answer.
+fn remainder(event: &RawValue) -> Option<Request> {
+    let event: Value = serde_json::from_str(event.get()).ok()?;
+    let told = &event["requestContext"];
+    // All kinds of API have an id.
+    told["apiId"].as_str()?;
+    let mut context = ApiGatewayProxyRequestContext::default();
+    context.request_id = Some(told["requestId"].as_str()?.to_owned());
+    Some(Request::default().with_request_context(RequestContext::ApiGatewayV1(context)))
+}
+
+/// A function's answer, in the form that REST and HTTP APIs share.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
+#[derive(Debug)]
+pub struct ProxyAnswer(Response<Body>);
+
+impl Serialize for ProxyAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_struct("ProxyAnswer", 4)?;
+        answer.serialize_field("statusCode", &self.0.status().as_u16())?;
+        answer.serialize_field("headers", &Headers(self.0.headers()))?;
+        answer.serialize_field(
+            "body",
+            str::from_utf8(self.0.body()).map_err(S::Error::custom)?,
+        )?;
+        answer.serialize_field("isBase64Encoded", &false)?;
+        answer.end()
+    }
+}
+
+/// None of ours has two lines.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lines = self.0.iter();
+        serializer.collect_map(lines.map(|(name, value)| {
+            let value = value.to_str().expect("visible ASCII, as all that we write");
+            (name.as_str(), value)
+        }))
+    }
 }

@@ -5,6 +5,7 @@ use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 
+use crate::response::invocation_id;
 use crate::{Rejection, RepositoryError, Violation, json, request_id};
 
 /// Why a caller doesn't get what was asked for: RFC 9457, and nothing of what is inside.
@@ -103,10 +104,17 @@ impl Problem {
 
         let request_id = request_id(request);
         if let Some(cause) = &self.cause {
-            tracing::error!(request_id, error = chain(cause), "{}", self.title);
+            tracing::error!(
+                requestId = invocation_id(request),
+                apiRequestId = request_id,
+                error = chain(cause),
+                "{}",
+                self.title
+            );
         }
         let mut response = json(
             self.status,
+            self.name,
             &Members {
                 r#type: format!("urn:problem-type:product-catalog:{}", self.name),
                 title: self.title,

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::client;
 use crate::integrity::{Checksum, UnreadableAnswer};
+use crate::observe::Observer;
 use crate::{Price, Product, ProductId, Title};
 
 type Item = HashMap<String, AttributeValue>;
@@ -103,6 +104,7 @@ impl ProductRepository {
                     .with_initial_backoff(Self::FIRST_BACKOFF),
             )
             .interceptor(Checksum)
+            .interceptor(Observer)
             .retry_classifier(UnreadableAnswer);
         Self {
             client: Client::from_conf(config.build()),

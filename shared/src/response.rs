@@ -9,15 +9,25 @@ use sha2::{Digest, Sha256};
 
 use crate::Product;
 
-/// An answer with `body` as JSON, not to be cached.
+/// What became of a request, in a word, for the log and the metrics.
+#[derive(Clone, Copy)]
+struct Outcome(&'static str);
+
+pub(crate) fn outcome(response: &Response<Body>) -> &'static str {
+    let outcome = response.extensions().get::<Outcome>();
+    outcome.expect("every answer is made here").0
+}
+
+/// An answer with `body` as JSON, not to be cached, and with what became of the request, in a word.
 ///
 /// # Panics
 ///
 /// When `body` cannot be written as JSON, such as a map whose keys are no strings.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+pub fn json(status: StatusCode, outcome: &'static str, body: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_string(body).expect("an answer can be written as JSON");
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;
+    response.extensions_mut().insert(Outcome(outcome));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -30,10 +40,11 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
 /// Caches may keep it and must ask each time, because a product can change in the table.
 #[must_use]
 pub fn found(product: &Product, asked: &HeaderMap) -> Response<Body> {
-    let mut response = json(StatusCode::OK, product);
+    let mut response = json(StatusCode::OK, "found", product);
     let etag = etag(response.body());
     if has_already(asked, &etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.extensions_mut().insert(Outcome("not-modified"));
         *response.body_mut() = Body::Empty;
         response.headers_mut().remove(CONTENT_TYPE);
     }
@@ -63,6 +74,12 @@ fn has_already(asked: &HeaderMap, etag: &HeaderValue) -> bool {
         .flat_map(|list| list.split(','))
         .map(|tag| tag.trim().trim_start_matches("W/"))
         .any(|tag| tag == "*" || tag == etag)
+}
+
+/// The id that Lambda gave the invocation. There is none on a developer's machine.
+pub(crate) fn invocation_id(request: &Request) -> Option<&str> {
+    let id = &request.lambda_context_ref()?.request_id;
+    (!id.is_empty()).then_some(id)
 }
 
 /// The id that API Gateway gave the request and tells its caller in `x-amzn-RequestId`.

@@ -1,5 +1,7 @@
 //! `POST /product/create`: takes a product into the catalog.
 
+use std::pin::pin;
+
 use catalog::{Created, Problem, Product, ProductRepository, json, logged};
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use lambda_http::http::{HeaderMap, StatusCode};
@@ -9,12 +11,13 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 
 /// Answers a request to create the product in its body; every failure is an answer, too.
 pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
-    let answer = async {
+    // Pinned, because it is large, and would be moved from each function to the next.
+    let answer = pin!(async {
         create(products, &request)
             .await
             .unwrap_or_else(|problem| problem.into_response(&request))
-    };
-    logged(env!("CARGO_PKG_NAME"), &request, answer).await
+    });
+    logged("POST /product/create", &request, answer).await
 }
 
 async fn create(
@@ -26,12 +29,12 @@ async fn create(
     let product = Product::from_json(request.body())?;
     Ok(match products.create(&product).await? {
         Created::Now => with_header(
-            json(StatusCode::CREATED, &product),
+            json(StatusCode::CREATED, "created", &product),
             LOCATION,
             location(request, &product),
         ),
         Created::Before => with_header(
-            json(StatusCode::OK, &product),
+            json(StatusCode::OK, "replayed", &product),
             IDEMPOTENT_REPLAYED,
             "true".to_owned(),
         ),

@@ -1,5 +1,7 @@
 //! `GET /product/find/{id}`: shows a product of the catalog.
 
+use std::pin::pin;
+
 use catalog::{Problem, ProductId, ProductRepository, found, logged};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -7,12 +9,13 @@ use percent_encoding::percent_decode_str;
 
 /// Answers a request for the product named in its path; every failure is an answer, too.
 pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
-    let answer = async {
+    // Pinned, because it is large, and would be moved from each function to the next.
+    let answer = pin!(async {
         find(products, &request)
             .await
             .unwrap_or_else(|problem| problem.into_response(&request))
-    };
-    logged(env!("CARGO_PKG_NAME"), &request, answer).await
+    });
+    logged("GET /product/find/{id}", &request, answer).await
 }
 
 async fn find(products: &ProductRepository, request: &Request) -> Result<Response<Body>, Problem> {

@@ -1,0 +1,165 @@
+//! What an operator sees of the binary: its log with the metrics in it, and its traces.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use local::LocalDynamoDb;
+use serde_json::Value;
+use tests::{Fault, Faulty, Lambda, product};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
+
+/// The lines of the answers to bodies, with `variables` beside those that the function needs.
+async fn answered(url: &str, variables: &[(&str, &str)], bodies: &[&str]) -> Vec<Value> {
+    let needed = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("AWS_REGION", "local"),
+        ("AWS_SECRET_ACCESS_KEY", Lambda::SECRET),
+        ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+    ];
+    let mut function = Lambda::start(BINARY, &[&needed, variables].concat()).await;
+    for body in bodies {
+        let event = include_str!("../../../tests/events/create-on-DEV.json");
+        let mut event: Value = serde_json::from_str(event).expect("JSON");
+        event["body"] = (*body).into();
+        function
+            .invoke(&event.to_string())
+            .await
+            .expect("an answer");
+    }
+    let log = function.kill().await;
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    lines
+        .filter(|line: &Value| line["message"] == "answered")
+        .collect()
+}
+
+fn echo() -> String {
+    product("1001", "Amazon Echo", "", "89.99").to_string()
+}
+
+#[tokio::test]
+async fn each_answer_is_a_line_of_json_in_the_log() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let lines = answered(&dynamodb.url(), &[], &[&echo(), &echo(), "{}"]).await;
+    assert_eq!(lines.len(), 3);
+    for (line, (status, outcome, cold_start)) in lines.iter().zip([
+        (201, "created", true),
+        (200, "replayed", false),
+        (422, "invalid-product", false),
+    ]) {
+        assert_eq!(line["level"], "INFO");
+        let timestamp = line["timestamp"].as_str().expect("text");
+        assert!(
+            timestamp.ends_with('Z') && timestamp.contains('T'),
+            "{line}"
+        );
+        assert_eq!(line["requestId"], "1", "Lambda's");
+        assert!(line["apiRequestId"].is_string(), "{line}");
+        assert_eq!(line["xrayTraceId"], "1-5759e988-bd862e3fe1be46a994272793");
+        assert_eq!(line["route"], "POST /product/create");
+        assert_eq!(line["status"], status);
+        assert_eq!(line["coldStart"], cold_start);
+        assert_eq!(line["Outcome"], outcome);
+        assert_eq!(line["FunctionName"], "function");
+    }
+}
+
+/// Names and units are those of the schema, and every metric and dimension that a line promises is in it.
+#[tokio::test]
+async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
+    let schema: Value = serde_json::from_str(include_str!("emf.schema.json")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let faulty = Faulty::start(&dynamodb, Fault::InternalServerError, 2).await;
+    // From ERROR on, lines about answers would be left out; their metrics must not.
+    let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
+    let lines = answered(faulty.url(), &level, &[&echo(), &echo(), "{}"]).await;
+    assert_eq!(lines.len(), 3);
+    for (line, (cold_starts, retries)) in lines.iter().zip([(1, Some(2)), (0, Some(0)), (0, None)])
+    {
+        assert!(schema.is_valid(line), "{line}");
+        let mut names = BTreeSet::new();
+        for directive in line["_aws"]["CloudWatchMetrics"]
+            .as_array()
+            .expect("a list")
+        {
+            assert_eq!(directive["Namespace"], "ProductCatalog");
+            for dimension in directive["Dimensions"][0].as_array().expect("a list") {
+                assert!(
+                    line[dimension.as_str().expect("text")].is_string(),
+                    "{dimension}"
+                );
+            }
+            for metric in directive["Metrics"].as_array().expect("a list") {
+                let name = metric["Name"].as_str().expect("text");
+                assert!(line[name].is_number(), "{name}");
+                names.insert(name.to_owned());
+            }
+        }
+        let expected: &[&str] = if retries.is_some() {
+            &[
+                "ColdStarts",
+                "DynamoDBLatency",
+                "DynamoDBRetries",
+                "Latency",
+                "Requests",
+            ]
+        } else {
+            &["ColdStarts", "Latency", "Requests"]
+        };
+        assert!(names.iter().eq(expected), "{names:?}");
+        assert_eq!(line["Requests"], 1);
+        assert_eq!(line["ColdStarts"], cold_starts);
+        assert_eq!(line.get("DynamoDBRetries").and_then(Value::as_u64), retries);
+        if retries.is_some() {
+            assert!(
+                line["DynamoDBLatency"].as_f64() <= line["Latency"].as_f64(),
+                "{line}"
+            );
+        }
+    }
+}
+
+/// Lambda's daemon is told of the call as a part of the function's time.
+#[tokio::test]
+async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
+    let daemon = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    let address = daemon.local_addr().expect("an address").to_string();
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
+    let other = product("1001", "Amazon Echo", "another", "89.99").to_string();
+    answered(&dynamodb.url(), &variables, &[&echo(), &other, "{}"]).await;
+    for (status, error) in [(200, false), (400, true)] {
+        let mut datagram = [0; 4096];
+        let length = daemon.recv(&mut datagram).await.expect("a datagram");
+        let text = str::from_utf8(&datagram[..length]).expect("text");
+        let (header, document) = text.split_once('\n').expect("two lines");
+        assert_eq!(header, r#"{"format":"json","version":1}"#);
+        let document: Value = serde_json::from_str(document).expect("JSON");
+        assert_eq!(document["name"], "DynamoDB");
+        assert_eq!(document["type"], "subsegment");
+        assert_eq!(document["namespace"], "aws");
+        assert_eq!(document["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
+        assert_eq!(document["parent_id"], "53995c3f42cd8ad8");
+        assert_eq!(document["id"].as_str().map(str::len), Some(16));
+        assert_eq!(document["aws"]["operation"], "PutItem");
+        assert_eq!(document["aws"]["retries"], 0);
+        assert_eq!(document["http"]["response"]["status"], status);
+        assert_eq!(document["error"], error);
+        assert_eq!(document["fault"], false);
+        assert!(
+            document["end_time"].as_f64() > document["start_time"].as_f64(),
+            "{document}"
+        );
+    }
+    let mut none = [0; 1];
+    let further = timeout(Duration::from_millis(50), daemon.recv(&mut none)).await;
+    assert!(further.is_err(), "a body that is no product makes no call");
+}
