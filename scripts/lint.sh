@@ -7,7 +7,7 @@ trap 'rm -rf "$packaged"' EXIT
 
 .venv/bin/shellcheck scripts/*.sh tests/schemathesis/run.sh .ci/run
 
-cp -r serverless.yml scripts "$packaged"
+cp -r serverless.yml observability.yml scripts "$packaged"
 mkdir "$packaged/dist"
 touch "$packaged/dist/create-product.zip" "$packaged/dist/find-product.zip"
 for stage in DEV STAGE PROD; do

@@ -241,6 +241,63 @@ fact('the execution role knows the logs, alarms and topics of its stage only', {
   ],
 });
 
+// ---- The alarms: who may wake somebody ----------------------------------------------------------
+
+const alarmTopic = topic('product-catalog-service-DEV-alarms');
+/** The topic's policy, as osls and CloudFormation make it of observability.yml for DEV. */
+const alarmTopicPolicy = JSON.parse(
+  JSON.stringify(read('observability.yml').AlarmTopicPolicy.Properties.PolicyDocument)
+    .replaceAll('{"Ref":"AlarmTopic"}', JSON.stringify(alarmTopic))
+    .replaceAll('{"Ref":"AWS::AccountId"}', JSON.stringify(TARGET))
+    .replaceAll(/\{"Fn::Sub":("[^"]*")\}/g, '$1')
+    .replaceAll('${self:service}-${self:provider.stage}', 'product-catalog-service-DEV')
+    .replaceAll('${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}', `aws:cloudwatch:${REGION}:${TARGET}`),
+);
+assert.doesNotMatch(JSON.stringify(alarmTopicPolicy), /\$\{|Fn::|Ref/);
+const { AlarmKey } = dev.execution;
+const cloudWatch = service('cloudwatch.amazonaws.com');
+/** What publishing to the encrypted topic takes, for an alarm of this account or another. */
+const publishes = (who, { name = 'product-catalog-service-DEV-errors', account = TARGET, tls = true } = {}) => {
+  const context = { 'aws:SourceAccount': account, 'aws:SourceArn': `arn:aws:cloudwatch:${REGION}:${account}:alarm:${name}`, 'aws:SecureTransport': `${tls}` };
+  const topic = [who, 'sns:Publish', alarmTopic, { owner: TARGET, policy: alarmTopicPolicy, context }];
+  const key = ['Decrypt', 'GenerateDataKey'].map((action) => [who, `kms:${action}`, AlarmKey.Arn, { owner: TARGET, policy: AlarmKey.KeyPolicy, context }]);
+  return { topic, key };
+};
+const alarms = publishes(cloudWatch);
+const others = [
+  publishes(cloudWatch, { account: THIRD }),
+  publishes(cloudWatch, { name: 'product-catalog-service-PROD-errors' }),
+  publishes(service('events.amazonaws.com')),
+  publishes(administrator(iam('administrators', THIRD))),
+];
+fact('the alarms of this stage wake somebody, and those of no other stage and account', {
+  allowed: [alarms.topic, ...alarms.key],
+  denied: others.flatMap(({ topic, key }) => [topic, ...key]),
+});
+
+fact('nothing is published without TLS', {
+  allowed: [alarms.topic],
+  denied: [publishes(cloudWatch, { tls: false }).topic],
+});
+
+const keyHolder = (who, action) => [who, `kms:${action}`, AlarmKey.Arn, { owner: TARGET, policy: AlarmKey.KeyPolicy }];
+fact("the alarms' key is kept by an administrator, who cannot use it, and reached by no deployment", {
+  allowed: [keyHolder(administrator(iam('administrators')), 'PutKeyPolicy'), keyHolder(administrator(iam('administrators')), 'ScheduleKeyDeletion')],
+  denied: [
+    ...['Decrypt', 'GenerateDataKey', 'Encrypt'].map((action) => keyHolder(administrator(iam('administrators')), action)),
+    ...['PutKeyPolicy', 'ScheduleKeyDeletion', 'GenerateDataKey'].flatMap((action) => [keyHolder(executionRole, action), keyHolder(deploymentRole, action)]),
+    [executionRole, 'kms:CreateKey', '*'],
+  ],
+});
+
+test('the topic has the key that its stage has', () => {
+  const { KmsMasterKeyId } = read('observability.yml').AlarmTopic.Properties;
+  for (const [stage, { execution: { AlarmKeyAlias, AlarmKey: key } }] of Object.entries({ DEV: dev, PROD: prod })) {
+    assert.equal(KmsMasterKeyId.replace('${self:service}-${self:provider.stage}', `product-catalog-service-${stage}`), AlarmKeyAlias.AliasName);
+    assert.equal(key.EnableKeyRotation, true);
+  }
+});
+
 // ---- The boundary: what a function may do, with any role ----------------------------------------
 
 const aFunction = administrator(functionRole);
@@ -594,7 +651,7 @@ const stackResources = {
 // What the schemas list for properties that this stack does not set.
 const notNeeded = [
   [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
-  [/^kms:/, 'no resource has a key of its own'],
+  [/^kms:/, 'the one key, of the alarms, is not in the stack'],
   [/^lambda:(((Put|Delete)Function|Get)CodeSigningConfig|PassCapacityProvider|AssociateRuntimeAlias|GetLayerVersion)$/, 'no signed code, capacity provider or layer'],
   [/^lambda:Put(FunctionRecursionConfig|FunctionScalingConfig|RuntimeManagementConfig)$/, 'recursion, scaling and runtime updates stay as they are'],
   [/^lambda:PublishVersion$/, 'functions have no versions'],
@@ -730,7 +787,7 @@ test('a parameter that two templates share is the same in both', () => {
 });
 
 test('two pipelines, and the roles of two stages, share no name', () => {
-  const names = (made) => Object.values(made).flatMap(({ Name, RoleName, LogGroupName, ManagedPolicyName }) => Name ?? RoleName ?? LogGroupName ?? ManagedPolicyName ?? []);
+  const names = (made) => Object.values(made).flatMap(({ Name, RoleName, LogGroupName, ManagedPolicyName, AliasName }) => Name ?? RoleName ?? LogGroupName ?? ManagedPolicyName ?? AliasName ?? []);
   for (const part of Object.keys(dev)) {
     assert.ok(names(dev[part]).length > 0, part);
     assert.deepEqual(names(dev[part]).filter((name) => names(prod[part]).includes(name)), [], part);

@@ -44,6 +44,7 @@ export function resources(path, { account, region, parameters }) {
     if (name in values) return values[name];
     const { type, properties } = made(name);
     switch (type) {
+      case 'AWS::KMS::Key': return name;
       case 'AWS::IAM::ManagedPolicy': return `arn:aws:iam::${account}:policy/${resolve(properties.ManagedPolicyName)}`;
       case 'AWS::CodeBuild::Project': return resolve(properties.Name);
       case 'AWS::Logs::LogGroup': return resolve(properties.LogGroupName);
