@@ -57,8 +57,9 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
     await t.test('nothing is allowed by a wildcard action', () => {
       const statements = (value) => (value?.Effect ? [value] : Object.values(Object(value)).flatMap((inner) => (Object(inner) === inner ? statements(inner) : [])));
       const all = statements(resources).map(({ Effect, Action }) => ({ Effect, Action: [Action].flat() }));
-      // The trust, the table, the log and the traces of two roles; the deployment bucket's refusal of all without TLS.
-      assert.equal(all.length, 9);
+      // The trust, the table, the log and the traces of two roles; who may publish alarms, and how; the deployment
+      // bucket's refusal of all without TLS.
+      assert.equal(all.length, 11);
       assert.deepEqual(all.filter(({ Action }) => Action.some((action) => action.includes('*'))), [{ Effect: 'Deny', Action: ['s3:*'] }]);
     });
 
@@ -138,7 +139,7 @@ test('a stage says who may create, or is not packaged', async (t) => {
   const packaged = async (said) => {
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
-    await workspace.write('serverless.yml', stack.replace('  PROD:\n    createAuthorization: AWS_IAM\n', said));
+    await workspace.write('serverless.yml', stack.replace('    createAuthorization: AWS_IAM\n', said));
     return { workspace, ...(await workspace.package(forStage('PROD'))) };
   };
   const methods = async (workspace) => {
@@ -147,14 +148,14 @@ test('a stage says who may create, or is not packaged', async (t) => {
       .filter(({ Type }) => Type === 'AWS::ApiGateway::Method')
       .map(({ Properties }) => [Properties.AuthorizationType, Properties.ApiKeyRequired]);
   };
-  const silent = await packaged('  PROD: {}\n');
+  const silent = await packaged('');
   assert.notEqual(silent.code, 0);
   assert.match(silent.stdout + silent.stderr, /functions\.create\.events\.0\.http\.authorizer": Value not found at "param" source/);
-  const mistaken = await packaged('  PROD:\n    createAuthorization: NOBODY\n');
+  const mistaken = await packaged('    createAuthorization: NOBODY\n');
   assert.notEqual(mistaken.code, 0);
-  const open = await packaged('  PROD:\n    createAuthorization: NONE\n');
+  const open = await packaged('    createAuthorization: NONE\n');
   assert.deepEqual(await methods(open.workspace), [['NONE', false], ['NONE', false]]);
-  const keyed = await packaged('  PROD:\n    createAuthorization: API_KEY\n    findAuthorization: AWS_IAM\n');
+  const keyed = await packaged('    createAuthorization: API_KEY\n    findAuthorization: AWS_IAM\n');
   assert.deepEqual(await methods(keyed.workspace), [['NONE', true], ['AWS_IAM', false]]);
 });
 

@@ -1,7 +1,7 @@
 """A push to master, whole, on two emulated AWS accounts: `make rehearse`.
 
-It does what docs/deploy.md says, by running the commands in it, and plays what AWS does in between:
-the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real thing.
+It does what docs/deploy.md says, and docs/runbook.md and docs/migrate.md, by running the commands in them, and plays
+what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real thing.
 """
 
 import fcntl
@@ -28,6 +28,7 @@ STRANGER = "333333333333"
 SERVICE = "product-catalog-service-DEV"
 PIPELINE = "product-catalog-service-pipeline-DEV"
 REPOSITORY = "product-catalog-service"
+GUIDE, RUNBOOK, MIGRATION = "docs/deploy.md", "docs/runbook.md", "docs/migrate.md"
 DEPLOYMENT_ROLE = "cross-account-role-serverless-deployment-DEV"
 # The emulator has no such resources: the rehearsal plays them.
 PLAYED = ("AWS::CodeCommit::Repository", "AWS::CodePipeline::Pipeline")
@@ -37,6 +38,9 @@ NOT_SHOWN = """
     - the execution role and who may pass it, which the emulator does not enforce: asked there, too, and held against
       the permissions that CloudFormation's resource schemas name
     - API Gateway's limits, logs and traces, and its times
+    - that an alarm goes off by itself, and that its topic's key and policy let it: asked there, too
+    - that a table is restored to what it was: the emulator makes it of what is there
+    - the original's functions, and a push over its own table on AWS: docs/migrate.md ends with what was not tried
     - arm64 on another machine: the zips are built for {architecture}
   docs/deploy.md ends with what to look at in a first deployment on AWS."""
 
@@ -69,18 +73,20 @@ class Rehearsal:
 
     # ---- The guide ------------------------------------------------------------------------------
 
-    def guide(self, title: str) -> str:
-        """Runs the commands of a section of docs/deploy.md in the engineer's clone: what they print."""
-        sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "docs/deploy.md").read_text(), re.M | re.S))
-        commands = "".join(re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S))
+    def guide(self, title: str, page: str = GUIDE, blocks: slice = slice(None), **chosen: str) -> str:
+        """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print."""
+        sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / page).read_text(), re.M | re.S))
+        found = re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S)[blocks]
+        expect(found, f"{page}, {title} has commands")
+        commands = "".join(found)
         for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
             self.detail(f"$ {line}")
         since = time.monotonic()
-        environment = {**self.aws.environment({}), **self.git(), **self.variables}
+        environment = {**self.aws.environment({}), **self.git(), **self.variables, **chosen}
         command = f"{commands}\nenv -0 >{self.folder}/variables"
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=self.clone, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise Failed(f"docs/deploy.md, {title}: {(done.stderr or done.stdout).strip()}")
+            raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
         self.detail("done", since)
         return done.stdout
 
@@ -371,6 +377,11 @@ class Rehearsal:
         self.step("Look for credentials where they must not be")
         self.canaries()
 
+        self.step("What a paged engineer does: docs/runbook.md")
+        self.runbook()
+        self.step("Move a table of the original into a stack of another stage: docs/migrate.md")
+        self.migration()
+
         if os.environ.get("KEEP"):
             self.keep()
         self.step("Remove everything, in the guide's order")
@@ -404,6 +415,113 @@ class Rehearsal:
         found = self.curl("--header", f"X-Api-Key: {self.api_key()}", find)
         expect('"id":"1001"' in found, f"with the key, product 1001 is found: {found}")
         self.detail(f"with the key, product 1001 is still there: {found}")
+
+    def runbook(self):
+        stage = {"STAGE": "DEV"}
+        body = self.aws.ask(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
+        expect(f'"FunctionName","{SERVICE}-create"' in body and "${" not in body, "the dashboard names what was deployed")
+        self.detail(f"the dashboard {SERVICE} has {len(json.loads(body)['widgets'])} parts")
+
+        page = self.page()
+        self.guide("Try the alarms", RUNBOOK, **stage)
+        [message] = self.aws.ask(root_of(TARGET), "sqs", "receive_message", QueueUrl=page).get("Messages", [])
+        alarm = json.loads(json.loads(message["Body"])["Message"])
+        expect(alarm["AlarmName"] == f"{SERVICE}-errors", "the message names the alarm")
+        self.detail(f"a message came: {alarm['AlarmDescription']}")
+
+        key = ("--header", f"X-Api-Key: {self.api_key()}")
+        request = json.loads(self.curl(*key, f"{self.endpoint}/product/find/nobody-has-this-id"))["requestId"]
+        # Of all requests, one line: in text, because the emulator gives a function no word of JSON.
+        [line] = self.guide("Find one request", RUNBOOK, REQUEST=request, **stage).splitlines()
+        expect(request in line and "404" in line, f"the log tells how request {request} was answered: {line}")
+        self.detail(f"request {request} is in the log, with the answer 404")
+
+        self.guide("Restore the table", RUNBOOK, slice(1), WHEN=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **stage)
+        table, spoilt = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
+        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
+        expect('"status":500' in self.curl(*key, f"{self.endpoint}/product/find/1001"), "product 1001 is spoilt")
+        copied = self.guide("Restore the table", RUNBOOK, slice(1, None), TABLE=table, **stage).splitlines()[0]
+        expect('"title":"Amazon Echo"' in self.curl(*key, f"{self.endpoint}/product/find/1001"), "product 1001 is what it was")
+        self.detail(f"a spoilt product is what it was: {copied}")
+
+        self.guide("A leaked API key", RUNBOOK, **stage)
+        self.refused("to find with a key that has leaked", self.curl(*key, f"{self.endpoint}/product/find/1001"), '"status":403')
+
+        self.guide("Roll back", RUNBOOK)
+        expect("memory: 128" in (self.clone / "serverless.yml").read_text(), "the functions are as before")
+        expect(self.pushed("master"), "a push of what was before starts the pipeline")
+        self.detail("EventBridge's rule matches, and starts the pipeline with what was before")
+
+    def page(self) -> str:
+        """The URL of a queue to which the alarms are sent, as to an engineer's pager."""
+        topic, queue = f"arn:aws:sns:{REGION}:{TARGET}:{SERVICE}-alarms", f"arn:aws:sqs:{REGION}:{TARGET}:pager"
+        opened = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [opened]})
+        self.aws.ask(root_of(TARGET), "sns", "subscribe", TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        return self.aws.ask(root_of(TARGET), "sqs", "create_queue", QueueName="pager", Attributes={"Policy": policy})["QueueUrl"]
+
+    def migration(self):
+        """The original's table, with two items, goes from its stack to one that osls deploys as it does in the pipeline."""
+        target, table, stack = root_of(TARGET), "PRODUCT_CATALOG_OF_THE_ORIGINAL", "product-catalog-service-PROD"
+        chosen = {"STAGE": "PROD", "TABLE": table}
+        resources = {
+            "Log": {"Type": "AWS::Logs::LogGroup"},  # The rest of the original's stack.
+            "ProductCatalogDynamoDBTable": {
+                "Type": "AWS::DynamoDB::Table",
+                "DeletionPolicy": "Retain",
+                "Properties": {
+                    "TableName": table,
+                    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                    "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+                },
+            },
+        }
+        self.stack("the-original", resources)
+        for item in ({"id": {"S": "900"}, "title": {"S": "Of the original"}, "description": {"S": ""}, "price": {"N": "9.90"}}, {"id": {"S": "1001"}, "title": {"S": ""}}):
+            self.aws.ask(target, "dynamodb", "put_item", TableName=table, Item=item)
+        odd = json.loads(self.guide("What differs", MIGRATION, **chosen))
+        expect([item["id"]["S"] for item in odd] == ["1001"], f"the item that is no product is listed: {odd}")
+
+        copied = self.guide("Copy the table", MIGRATION, NEW="PRODUCT_CATALOG", **chosen).strip()
+        mine = self.aws.ask(target, "dynamodb", "scan", TableName="PRODUCT_CATALOG")["Items"]
+        expect({"900", "1001"} <= {item["id"]["S"] for item in mine} and all(item["title"]["S"] for item in mine), "what is there already stays")
+        self.detail(copied)
+
+        self.stack("the-original", {"Log": resources["Log"]})
+        self.guide("Share the table", MIGRATION, **chosen)
+        expect(self.resource(stack, "ProductCatalogDynamoDBTable") == table, f"{table} belongs to {stack}")
+        folder = self.unpacked("Deploy", self.folder / "build.zip")
+        osls = ROOT / "node_modules/.bin/osls"
+        parameters = [f"cfnRoleArn=arn:aws:iam::{TARGET}:role/none", f"architecture={ARCHITECTURE}", f"tableName={table}"]
+        since = time.monotonic()
+        done = self.aws.run(target, str(osls), "deploy", "--stage", "PROD", *(each for parameter in parameters for each in ("--param", parameter)), cwd=folder)
+        expect(done.returncode == 0, f"osls deploys over the imported table: {done.stderr}")
+        self.detail("osls deploy --stage PROD", since)
+        described = self.aws.ask(target, "dynamodb", "describe_table", TableName=table)["Table"]
+        expect(described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST" and described["DeletionProtectionEnabled"], "the table has got what it lacked")
+        outputs = self.aws.ask(target, "cloudformation", "describe_stacks", StackName=stack)["Stacks"][0]["Outputs"]
+        [endpoint] = [each["OutputValue"] for each in outputs if each["OutputKey"] == "ServiceEndpoint"]
+        found = self.curl(f"{endpoint}/product/find/900")
+        expect('"title":"Of the original"' in found, f"the new stage finds the original's product: {found}")
+        self.detail(f"the new stage finds the original's product: {found}")
+
+        emptied = self.aws.run(target, "aws", "s3", "rm", "--recursive", f"s3://{self.resource(stack, 'ServerlessDeploymentBucket')}")
+        expect(emptied.returncode == 0, f"the bucket is emptied: {emptied.stderr}")
+        for name in (stack, "the-original"):
+            self.aws.ask(target, "cloudformation", "delete_stack", StackName=name)
+        expect(self.aws.ask(target, "dynamodb", "scan", TableName=table)["Count"] >= 2, "the table is kept, with its products")
+        self.detail("the stack is deleted again, and its table is kept")
+
+    def stack(self, name: str, resources: dict):
+        template = self.folder / f"{name}.json"
+        template.write_text(json.dumps({"Resources": resources}))
+        done = self.aws.run(root_of(TARGET), "aws", "cloudformation", "deploy", "--stack-name", name, "--template-file", str(template))
+        expect(done.returncode == 0, f"{name} is deployed: {done.stderr}")
+
+    def resource(self, stack: str, logical_id: str) -> str:
+        described = self.aws.ask(root_of(TARGET), "cloudformation", "describe_stack_resource", StackName=stack, LogicalResourceId=logical_id)
+        return described["StackResourceDetail"]["PhysicalResourceId"]
 
     def api_key(self) -> str:
         [key] = self.aws.ask(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
