@@ -27,9 +27,11 @@ const OF_AWS = {
   'AWS/Lambda': { FunctionName: ['ConcurrentExecutions', 'Errors', 'Throttles'] },
 };
 
-const runbook = await readFile(path.join(root, 'docs/runbook.md'), 'utf8');
+const page = (name) => readFile(path.join(root, 'docs', name), 'utf8');
 /** GitHub's and GitLab's anchor of each heading. */
-const anchors = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+const anchorsOf = (text) => [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+const runbook = await page('runbook.md');
+const anchors = anchorsOf(runbook);
 
 for (const stage of ['DEV', 'STAGE', 'PROD']) {
   test(stage, async (t) => {
@@ -127,6 +129,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
   });
 }
 
+test('a link between the pages of deploying leads to a section that is there', async () => {
+  const names = ['deploy.md', 'migrate.md', 'runbook.md'];
+  const pages = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await page(name)])));
+  const links = names.flatMap((name) => [...pages[name].matchAll(/\]\(([\w-]+\.md)?#([\w-]+)\)/g)].map(([, to = name, anchor]) => [to, anchor]));
+  assert.ok(links.length > 15);
+  assert.deepEqual(links.filter(([to, anchor]) => !anchorsOf(pages[to]).includes(anchor)), []);
+});
+
 test('a stage says whom its alarms tell, and where its runbook is', async (t) => {
   const told = async (said) => {
     const workspace = await Workspace.create(t);
@@ -136,9 +146,9 @@ test('a stage says whom its alarms tell, and where its runbook is', async (t) =>
   };
   const subscription = ({ Conditions, Resources }) => [Conditions.TellsOfAlarms['Fn::Not'][0]['Fn::Equals'], Resources.AlarmTopic.Properties.Subscription['Fn::If'][1]];
   assert.deepEqual(subscription(await told('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
-  const page = 'https://events.example.com/1';
-  const paged = await told(`    alarmEndpoint: ${page}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`);
-  assert.deepEqual(subscription(paged), [[page, ''], [{ Endpoint: page, Protocol: 'https' }]]);
+  const pager = 'https://events.example.com/1';
+  const paged = await told(`    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`);
+  assert.deepEqual(subscription(paged), [[pager, ''], [{ Endpoint: pager, Protocol: 'https' }]]);
   for (const [, { Properties }] of ofType(paged.Resources, 'AWS::CloudWatch::Alarm')) assert.match(Properties.AlarmDescription, /: https:\/\/git\.example\.com\/docs\/runbook\.md#/);
 });
 
