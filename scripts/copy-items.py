@@ -6,6 +6,7 @@ again. It needs botocore, which `make build-tools` installs, and what the AWS CL
 """
 
 import argparse
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,7 +46,9 @@ def main() -> int:
     # Throttled by a table that must grow first, it slows down and does not give up.
     config = Config(max_pool_connections=AT_ONCE, retries={"mode": "adaptive", "max_attempts": 20})
     try:
-        read, written = copy(Session().create_client("dynamodb", config=config), arguments.source, arguments.target, arguments.replace)
+        # As the AWS CLI does, and botocore by itself does not.
+        dynamodb = Session().create_client("dynamodb", os.environ.get("AWS_REGION"), config=config)
+        read, written = copy(dynamodb, arguments.source, arguments.target, arguments.replace)
     except (BotoCoreError, ClientError) as error:
         print(f"copy-items.py: {error}", file=sys.stderr)
         return 1
