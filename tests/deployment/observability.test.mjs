@@ -6,17 +6,31 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { forStage, root, Workspace } from './workspace.mjs';
 
-// What the functions write into their log for CloudWatch, by the dimensions beside FunctionName: shared/src/log.rs.
-const METRICS = { '': ['ColdStarts', 'DynamoDBLatency', 'DynamoDBRetries', 'Latency'], Outcome: ['Requests'] };
+const source = async (...files) => (await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')))).join('\n');
+const quoted = (text) => [...text.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+
+// What the functions write into their log for CloudWatch, by the dimensions beside FunctionName.
+const METRICS = {};
+for (const [, dimensions, metrics] of (await source('shared/src/metrics.rs')).matchAll(/directive\(\s*&\[(.*?)\],\s*&\[(.*?)\]/gs)) {
+  const others = quoted(dimensions).filter((name) => name !== 'FunctionName');
+  (METRICS[others] ??= []).push(...quoted(metrics));
+}
 const OUTCOMES = {
   create: ['created', 'replayed', 'id-taken', 'invalid-product', 'malformed-body', 'malformed-request', 'unsupported-media-type', 'too-large', 'unavailable', 'internal-error'],
   find: ['found', 'not-modified', 'product-not-found', 'malformed-request', 'unavailable', 'internal-error'],
 };
 // The fields of a line in that log which a query may ask for, beside CloudWatch's own with an @.
-const FIELDS = [
-  'timestamp', 'level', 'message', 'requestId', 'apiRequestId', 'xrayTraceId', 'function', 'route', 'status', 'coldStart', 'error',
-  'FunctionName', 'Outcome', ...Object.values(METRICS).flat(),
-];
+const [, line] = /struct Line<'a> \{(.*?)\n\}/s.exec(await source('shared/src/log.rs'));
+const FIELDS = ['error', ...[...line.matchAll(/(?:rename = "(\w+)".*?)?\n {4}(\w+): /gs)].map(([, renamed, name]) => renamed ?? name.replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase()))];
+
+test('the functions say which metrics, outcomes and fields there are', async () => {
+  const answers = await source('shared/src/problem.rs', 'shared/src/response.rs', 'functions/create-product/src/lib.rs');
+  const outcomes = [...answers.matchAll(/(?:StatusCode::\w+,\s*|Outcome\()"([\w-]+)"/g)].map(([, outcome]) => outcome);
+  assert.deepEqual([...new Set(outcomes)].sort(), [...new Set(Object.values(OUTCOMES).flat())].sort());
+  assert.deepEqual(METRICS, { '': ['DynamoDBLatency', 'DynamoDBRetries', 'Latency', 'ColdStarts'], Outcome: ['Requests'] });
+  for (const field of ['apiRequestId', 'coldStart', 'Latency', 'Outcome', 'requestId', 'route']) assert.ok(FIELDS.includes(field), field);
+});
+
 // What AWS's services tell, from their documentation, with the dimensions that it is told by.
 const OF_AWS = {
   'AWS/ApiGateway': { 'ApiName,Stage': ['4XXError', '5XXError', 'Count', 'Latency'] },
