@@ -1,6 +1,6 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint licences test-rust test-api test-hostile lint-deployment test-deployment rehearse reproduce \
+.PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser lint-deployment test-deployment rehearse reproduce \
   bench-instructions reliability load fuzz advisories sbom format tools build-tools lock
 
 help: ## List the targets
@@ -9,7 +9,7 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
+test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) test-clients $(if $(wildcard /usr/bin/chromium),test-browser) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
 
 lint: ## Formatting and lints of the Rust code, warnings are errors
 	cargo fmt --all --check
@@ -24,7 +24,15 @@ test-api: ## Of these, what a deployment must not break: seconds instead of minu
 test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API: 2,000 requests
 	tests/schemathesis/run.sh 1000 2000
 
-lint-deployment: tools ## Templates, packaged templates and scripts
+test-clients: build-tools ## What clients hold on to: the contract, a walk through it, and `cargo lambda`
+	cargo build --quiet --locked --package local
+	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs tests/clients/cargo-lambda.test.mjs
+
+test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/reference.png takes the picture of it)
+	cargo build --quiet --locked --package local
+	node --test tests/clients/reference.test.mjs
+
+lint-deployment: tools ## Templates, packaged templates, the contract and scripts
 	scripts/lint.sh
 
 test-deployment: tools ## Policies, packages and scripts of the deployment

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Lints the scripts, the templates, and the templates that osls packages of serverless.yml for each stage.
+# Lints the scripts, the contract, the templates, and the templates that osls packages of serverless.yml for each stage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packaged=$(mktemp -d)
 trap 'rm -rf "$packaged"' EXIT
 
 .venv/bin/shellcheck scripts/*.sh tests/schemathesis/run.sh .ci/run
+
+REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml
 
 cp -r serverless.yml observability.yml scripts "$packaged"
 mkdir "$packaged/dist"

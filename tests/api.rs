@@ -402,7 +402,7 @@ async fn there_is_nothing_else() {
     check(
         |catalog| {
             [
-                catalog.request(Method::GET, "/"),
+                catalog.request(Method::GET, "/product"),
                 catalog.request(Method::GET, "/product/create"),
                 catalog.request(Method::POST, "/product/find/1001"),
                 catalog.request(Method::GET, "/product/find/"),

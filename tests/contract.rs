@@ -1,10 +1,11 @@
 //! The answers agree with openapi.yaml: each documented status is seen, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
 use axum::http::StatusCode;
 use reqwest::{Method, RequestBuilder};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tests::{Catalog, Client, product};
 use tokio::net::TcpListener;
@@ -68,6 +69,7 @@ impl Contract {
         let documented = self.resolve(self.answers(operation).get(&status).expect(&at));
 
         for (name, header) in documented["headers"].as_object().into_iter().flatten() {
+            let header = self.resolve(header);
             let value = answer
                 .headers()
                 .get(name)
@@ -138,15 +140,110 @@ async fn answers(contract: &Contract, client: &Client) -> Seen {
     seen
 }
 
-/// Every answer in the contract.
+/// Every answer in the contract, but for those that API Gateway alone gives.
 fn documented(contract: &Contract) -> Seen {
+    let functions: BTreeSet<_> = problems_of_functions()
+        .map(|problem| problem.name)
+        .collect();
     let answers = |operation| {
+        let given = |answer: &Value| {
+            let content = &contract.resolve(answer)["content"]["application/problem+json"];
+            content["example"]["type"].as_str().is_none_or(|problem| {
+                functions.contains(problem.trim_start_matches(Problem::PREFIX))
+            })
+        };
         contract
             .answers(operation)
-            .keys()
-            .map(move |status| (operation, status.clone()))
+            .iter()
+            .filter(move |(_, answer)| given(answer))
+            .map(move |(status, _)| (operation, status.clone()))
     };
     [CREATE, FIND].into_iter().flat_map(answers).collect()
+}
+
+/// A kind of problem, as its `type`, status and title tell it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Problem {
+    name: String,
+    status: u64,
+    title: String,
+}
+
+impl Problem {
+    const PREFIX: &str = "urn:problem-type:product-catalog:";
+}
+
+/// What the functions answer with: each `new` in the source of `Problem`.
+fn problems_of_functions() -> impl Iterator<Item = Problem> {
+    let named = |name: &str| {
+        let spelled = |status: &StatusCode| {
+            let reason = status.canonical_reason().unwrap_or_default();
+            reason.to_uppercase().replace(' ', "_") == name
+        };
+        (400..600)
+            .filter_map(|status| StatusCode::from_u16(status).ok())
+            .find(spelled)
+            .unwrap_or_else(|| panic!("a status called {name}"))
+    };
+    include_str!("../shared/src/problem.rs")
+        .split("Self::new(")
+        .skip(1)
+        .map(move |made| {
+            let (status, texts) = made.split_once(',').expect("several arguments");
+            let texts: Vec<_> = texts.split('"').collect();
+            let status = status.trim().trim_start_matches("StatusCode::");
+            Problem {
+                name: texts[1].to_owned(),
+                status: named(status).as_u16().into(),
+                title: texts[3].to_owned(),
+            }
+        })
+}
+
+/// What API Gateway answers with by itself.
+fn problems_of_api_gateway() -> Vec<Problem> {
+    #[derive(Deserialize)]
+    struct Response {
+        problem: String,
+        status: u64,
+        title: String,
+    }
+    // Read by itself: the functions of CloudFormation around it are no JSON.
+    let stack: serde_yaml_ng::Value =
+        serde_yaml_ng::from_str(include_str!("../serverless.yml")).expect("serverless.yml is YAML");
+    let responses = stack["custom"]["gatewayResponses"].clone();
+    let responses: BTreeMap<String, Response> =
+        serde_yaml_ng::from_value(responses).expect("responses");
+    let problem = |response: Response| Problem {
+        name: response.problem,
+        status: response.status,
+        title: response.title,
+    };
+    responses.into_values().map(problem).collect()
+}
+
+/// The reference has a line for each problem that the functions and API Gateway have, and for no other.
+#[test]
+fn every_problem_is_documented_and_no_other() {
+    let contract = Contract::read();
+    let reference = contract.0["info"]["description"].as_str().expect("a text");
+    assert!(reference.contains(Problem::PREFIX));
+    let documented: BTreeSet<_> = reference
+        .split("\n- `")
+        .skip(1)
+        .map(|line| {
+            let (name, line) = line.split_once("` (").expect("a name");
+            let (status, line) = line.split_once("): ").expect("a status");
+            let (happened, to_do) = line.split_once(". *").expect("what to do");
+            assert!(!happened.is_empty() && to_do.contains(".*"), "{line}");
+            (name.to_owned(), status.parse().expect("a status"))
+        })
+        .collect();
+    let answered: BTreeSet<_> = problems_of_functions()
+        .chain(problems_of_api_gateway())
+        .map(|problem| (problem.name, problem.status))
+        .collect();
+    assert_eq!(documented, answered);
 }
 
 #[tokio::test]
@@ -186,17 +283,45 @@ async fn a_deployed_api_keeps_the_contract() {
     draws_the_line_where_the_contract_does(&contract, &client).await;
 }
 
+/// Each answer shows a body or a header, each problem one that is answered like this.
 #[test]
-fn every_example_is_what_it_is_an_example_of() {
+fn every_answer_has_an_example_and_it_is_true() {
     let contract = Contract::read();
-    let components = &contract.0["components"];
-    for (name, response) in components["responses"].as_object().expect("responses") {
-        for media in response["content"].as_object().expect("content").values() {
-            contract.check(&media["schema"], &media["example"], name);
+    let problems: BTreeSet<_> = problems_of_functions()
+        .chain(problems_of_api_gateway())
+        .collect();
+    for operation in [CREATE, FIND] {
+        for (status, answer) in contract.answers(operation) {
+            let at = format!("{operation:?} {status}");
+            let answer = contract.resolve(answer);
+            let mut examples = 0;
+            for header in answer["headers"].as_object().into_iter().flatten() {
+                let header = contract.resolve(header.1);
+                contract.check(&header["schema"], &header["example"], &at);
+                examples += 1;
+            }
+            for media in answer["content"].as_object().into_iter().flatten() {
+                let media = media.1;
+                let example = contract.resolve(&media["examples"]["echo"])["value"].clone();
+                let example = [example, media["example"].clone()]
+                    .into_iter()
+                    .find(|example| !example.is_null())
+                    .expect(&at);
+                contract.check(&media["schema"], &example, &at);
+                examples += 1;
+                if let Some(name) = example["type"].as_str() {
+                    let problem = Problem {
+                        name: name.trim_start_matches(Problem::PREFIX).to_owned(),
+                        status: status.parse().expect("a status"),
+                        title: example["title"].as_str().expect("a title").to_owned(),
+                    };
+                    assert_eq!(example["status"], problem.status, "{at}");
+                    assert!(problems.contains(&problem), "{at}: {problem:?}");
+                }
+            }
+            assert!(examples > 0, "{at}");
         }
     }
-    let schema = json!({ "$ref": "#/components/schemas/Product" });
-    contract.check(&schema, &components["examples"]["Echo"]["value"], "Echo");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, Request, Response};
@@ -13,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Function, gateway};
+use crate::{Function, docs, gateway};
 
 /// Both functions behind HTTP on loopback, reached through the events that API Gateway sends.
 #[derive(Debug)]
@@ -33,7 +32,10 @@ impl LocalApi {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let shutdown = CancellationToken::new();
-        let app = Router::new().fallback(answer).with_state(products);
+        let app = docs::routes()
+            .fallback(answer)
+            .method_not_allowed_fallback(answer)
+            .with_state(products);
         let server =
             axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         Ok(Self {

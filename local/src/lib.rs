@@ -2,6 +2,7 @@
 //! embedded DynamoDB.
 
 mod api;
+mod docs;
 mod dynamodb;
 mod function;
 mod gateway;

@@ -79,6 +79,8 @@ The product catalog listens on {api} until Ctrl-C. Try it:
   curl -i --json '{{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}}' {api}/product/create
   curl -i {api}/product/find/1001
 
+Or in a browser, where the whole API is explained: {api}/docs
+
 Its DynamoDB listens on {dynamodb}, with any credentials. Look into it:
 
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb scan --region local --endpoint-url {dynamodb} --table-name {table}
