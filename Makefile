@@ -1,7 +1,7 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser lint-deployment test-deployment rehearse reproduce \
-  bench-instructions reliability load fuzz advisories sbom format tools build-tools lock
+  bench-instructions reliability load fuzz postman advisories sbom format tools build-tools lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ fuzz: .tools/bin/cargo-fuzz ## Ten minutes of made-up events, on a nightly toolc
 
 licences: .tools/bin/cargo-deny ## Licences, sources and bans of the crates, as deny.toml has them
 	.tools/bin/cargo-deny --locked check licenses bans sources
+
+postman: build-tools ## The contract as a Postman collection, with a walk through it, in dist/postman
+	node tests/clients/postman.mjs
 
 advisories: .tools/bin/cargo-deny ## Known vulnerabilities of the crates; asks github.com
 	.tools/bin/cargo-deny --locked check advisories
