@@ -25,11 +25,11 @@ test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the run
 	tests/schemathesis/run.sh 1000 2000
 
 test-clients: build-tools ## What clients hold on to: the contract, a walk through it, and `cargo lambda`
-	cargo build --quiet --locked --package local
+	cargo build --quiet --locked --bin local --bin create-product --bin find-product
 	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs tests/clients/cargo-lambda.test.mjs
 
 test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/reference.png takes the picture of it)
-	cargo build --quiet --locked --package local
+	cargo build --quiet --locked --bin local
 	node --test tests/clients/reference.test.mjs
 
 lint-deployment: tools ## Templates, packaged templates, the contract and scripts
