@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -6,6 +7,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_dynamodb::error::BoxError;
 use catalog::{ProductRepository, https_client};
 use dynoxide::Database;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -29,7 +31,10 @@ impl LocalDynamoDb {
     /// When `file` cannot be opened or is no catalog, or no port is free.
     pub async fn start(file: Option<&Path>) -> Result<Self, BoxError> {
         let database = match file {
-            Some(file) => Database::new(file.to_str().ok_or("its name is not UTF-8")?)?,
+            Some(file) => {
+                may_keep_a_catalog(file)?;
+                Database::new(file.to_str().ok_or("its name is not UTF-8")?)?
+            }
             None => Database::memory()?,
         };
         if database
@@ -72,6 +77,24 @@ impl LocalDynamoDb {
             .endpoint_url(url)
             .http_client(https_client(&[]))
             .region(Region::from_static("local"))
+    }
+}
+
+/// Refuses a file that dynoxide would take, or would refuse with less to say.
+fn may_keep_a_catalog(file: &Path) -> Result<(), BoxError> {
+    // SQLite opens what it may only read, and then no product can be created.
+    File::options().append(true).create(true).open(file)?;
+    // It would add its tables to any other program's.
+    let is_new_or_ours = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?
+        .query_row(
+            "SELECT count(*) = 0 OR max(name = '_tables') FROM sqlite_master",
+            [],
+            |row| row.get::<_, bool>(0),
+        )?;
+    if is_new_or_ours {
+        Ok(())
+    } else {
+        Err("it is another program's database".into())
     }
 }
 

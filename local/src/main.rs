@@ -1,6 +1,6 @@
 //! `cargo run`: the whole API on this machine, until Ctrl-C.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{self, ErrorKind, IsTerminal, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -45,10 +45,16 @@ async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
         .map_err(|error| match data {
             Some(file) => {
                 // What follows is advice to those who program against the emulator.
-                let error = error.to_string();
-                let cause = error.split(". ").next().unwrap_or_default();
+                let cause = error.to_string();
+                let cause = cause.split(". ").next().unwrap_or_default();
+                let advice = match error.downcast_ref().map(io::Error::kind) {
+                    Some(ErrorKind::NotFound) => "make its folder first",
+                    Some(ErrorKind::IsADirectory) => "name a file in it",
+                    Some(ErrorKind::PermissionDenied) => "name a file that you may write",
+                    _ => "name a new file or an earlier catalog",
+                };
                 let file = file.display();
-                format!("cannot keep the catalog in {file}: {cause}; name a new file or an earlier catalog")
+                format!("cannot keep the catalog in {file}: {cause}; {advice}")
             }
             None => format!("cannot start the embedded DynamoDB: {error}"),
         })?;

@@ -1,10 +1,14 @@
 //! `cargo run`, as its user sees it: a process, its output, its end.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+
+use rusqlite::Connection;
 
 const ECHO: &str =
     r#"{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}"#;
@@ -171,23 +175,87 @@ fn a_port_in_use_is_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_a_catalog_is_refused() {
-    let scratch = Scratch::new("refused");
-    let not_there = format!("{}/none/catalog.db", scratch.0.display());
-    fs::write(scratch.file(), "not a catalog ".repeat(100)).expect("a file");
-    for file in [not_there, scratch.file()] {
-        let line = refused(&["--port", "0", "--data", &file]);
-        assert!(
-            line.starts_with(&format!("error: cannot keep the catalog in {file}: ")),
-            "{line}"
-        );
-        assert!(
-            line.ends_with("; name a new file or an earlier catalog\n"),
-            "{line}"
-        );
+fn an_option_that_is_none_is_refused_with_what_there_is() {
+    for (arguments, told) in [
+        (&["--port", "70000"][..], "70000 is not in 0..=65535"),
+        (&["--port", "http"], "invalid value 'http' for '--port <N>'"),
+        (&["--port"], "a value is required for '--port <N>'"),
+        (&["--data"], "a value is required for '--data <FILE>'"),
+        (&["--prot", "1"], "Usage: cargo run -- [OPTIONS]"),
+    ] {
+        let output = command(arguments).output().expect("a process");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(told), "{told} is not in:{stderr}");
+        assert!(stderr.contains("try '--help'"), "{stderr}");
     }
-    assert_eq!(
-        fs::read_to_string(scratch.file()).expect("text"),
-        "not a catalog ".repeat(100)
+}
+
+#[test]
+fn a_file_that_cannot_be_a_catalog_is_refused_and_stays_as_it_is() {
+    let scratch = Scratch::new("refused");
+    let folder = scratch.0.display().to_string();
+    let anything = format!("{folder}/text");
+    fs::write(&anything, "not a catalog ".repeat(100)).expect("a file");
+    let others = format!("{folder}/others.db");
+    Connection::open(&others)
+        .and_then(|others| others.execute_batch("CREATE TABLE of_another_program (id)"))
+        .expect("a database");
+    let before = [&anything, &others].map(|file| fs::read(file).expect("a file"));
+
+    for (file, told) in [
+        (
+            format!("{folder}/none/catalog.db"),
+            "No such file or directory (os error 2); make its folder first",
+        ),
+        (folder, "Is a directory (os error 21); name a file in it"),
+        (
+            anything.clone(),
+            "file is not a database; name a new file or an earlier catalog",
+        ),
+        (
+            others.clone(),
+            "it is another program's database; name a new file or an earlier catalog",
+        ),
+    ] {
+        let line = refused(&["--port", "0", "--data", &file]);
+        let expected = format!("error: cannot keep the catalog in {file}: {told}\n");
+        assert_eq!(line, expected);
+    }
+    let after = [&anything, &others].map(|file| fs::read(file).expect("a file"));
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_file_that_may_not_be_written_is_refused() {
+    let scratch = Scratch::new("read-only");
+    fs::write(scratch.file(), "").expect("a file");
+    fs::set_permissions(scratch.file(), Permissions::from_mode(0o444)).expect("its owner");
+    let mut command = command(&["--port", "0", "--data", &scratch.file()]);
+    if fs::metadata(&scratch.0).expect("a folder").uid() == 0 {
+        // Root may write everything: somebody else runs a copy, where it can be reached.
+        let program = scratch.0.join("local");
+        fs::copy(command.get_program(), &program).expect("a copy");
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        command = Command::new(program);
+        command.args(arguments).uid(65534).gid(65534);
+    }
+    let Output { status, stderr, .. } = command.output().expect("a process");
+    let stderr = String::from_utf8(stderr).expect("text");
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.ends_with(": Permission denied (os error 13); name a file that you may write\n"),
+        "{stderr}"
     );
+}
+
+#[test]
+fn two_may_share_a_catalog() {
+    let scratch = Scratch::new("shared");
+    let arguments = ["--port", "0", "--data", &scratch.file()];
+    let (first, second) = (Running::start(&arguments), Running::start(&arguments));
+    first.ask("POST", "/product/create", ECHO);
+    assert_eq!(second.ask("GET", "/product/find/1001", "").1, ECHO);
+    first.stop();
+    second.stop();
 }
