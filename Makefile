@@ -1,7 +1,8 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser lint-deployment test-deployment rehearse reproduce \
-  bench-instructions reliability load fuzz postman advisories sbom format tools build-tools lock
+.PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser \
+  lint-deployment test-deployment rehearse reproduce bench-instructions reliability load fuzz postman advisories sbom \
+  format tools build-tools lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -403,6 +403,10 @@ async fn there_is_nothing_else() {
         |catalog| {
             [
                 catalog.request(Method::GET, "/product"),
+                // Beside the page that explains it.
+                catalog.request(Method::POST, "/"),
+                catalog.request(Method::POST, "/docs"),
+                catalog.request(Method::GET, "/docs/product/create"),
                 catalog.request(Method::GET, "/product/create"),
                 catalog.request(Method::POST, "/product/find/1001"),
                 catalog.request(Method::GET, "/product/find/"),
@@ -410,6 +414,18 @@ async fn there_is_nothing_else() {
             ]
         },
         expect![[r#"
+            404 Not Found
+            cache-control: no-store
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+
+            404 Not Found
+            cache-control: no-store
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+
+            404 Not Found
+            cache-control: no-store
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+
             404 Not Found
             cache-control: no-store
             {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}

@@ -75,7 +75,8 @@ test("the functions answer by `cargo lambda watch` and `cargo lambda invoke`", {
   // It is the DynamoDB of `cargo run`.
   assert.equal((await fetch(`${url}/product/find/1001`)).status, 200);
 
-  const invoked = spawnSync("bash", ["-c", line("cargo lambda invoke", port)], { env, encoding: "utf8", timeout: 60_000 });
+  const invoke = line("cargo lambda invoke", port);
+  const invoked = spawnSync("bash", ["-c", invoke], { env, encoding: "utf8", timeout: 60_000 });
   assert.equal(invoked.status, 0, invoked.stderr);
   const answer = JSON.parse(invoked.stdout);
   assert.deepEqual([answer.statusCode, answer.multiValueHeaders.location], [201, ["/DEV/product/find/a%20b%2F1001"]]);

@@ -37,7 +37,11 @@ for (const [change, make, expected] of [
   ["a removed route", (contract) => delete contract.paths["/product/find/{id}"], "path-removed"],
   ["a removed answer", (contract) => delete find(contract).responses["304"], "response-removed"],
   ["a removed header", (contract) => delete find(contract).responses["200"].headers.ETag, "response-header-removed"],
-  ["a narrowed type", (contract) => (schema(contract, "NewProduct").properties.price = { type: "number" }), "schema-type-changed"],
+  [
+    "a narrowed type",
+    (contract) => (schema(contract, "NewProduct").properties.price = { type: "number" }),
+    "schema-type-changed",
+  ],
   ["a lowered limit", (contract) => (schema(contract, "ProductId").maxLength = 100), "schema-constraint-changed"],
   [
     "a field that must be sent",
@@ -47,7 +51,11 @@ for (const [change, make, expected] of [
     },
     "required-properties-added",
   ],
-  ["a field that may be missing", (contract) => schema(contract, "Product").required.pop(), "required-properties-removed"],
+  [
+    "a field that may be missing",
+    (contract) => schema(contract, "Product").required.pop(),
+    "required-properties-removed",
+  ],
   ["a field that may be sent", (contract) => (schema(contract, "NewProduct").properties.colour = { type: "string" })],
   ["a new field of an answer", (contract) => (schema(contract, "Product").properties.colour = { type: "string" })],
   ["a new route", (contract) => (contract.paths["/health"] = { get: { responses: { 200: { description: "Well" } } } })],

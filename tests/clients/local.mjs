@@ -18,6 +18,7 @@ export async function startCatalog(test) {
     found.dynamodb ??= line.match(/DynamoDB listens on ([^\s,]+),/)?.[1];
     if (found.dynamodb) break;
   }
+  if (!found.dynamodb) throw new Error(`${binary} ended without a welcome`);
   // What it goes on to say must have somewhere to go.
   catalog.stdout.resume();
   return found;

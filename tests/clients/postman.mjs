@@ -1,5 +1,6 @@
-// `make postman`: openapi.yaml as a Postman collection in dist/postman, with a walk through it, for this machine and for
-// a deployment. The walk's requests are those of the contract with other values, and so are the schemas that it asserts.
+// `make postman`: openapi.yaml as a Postman collection in dist/postman, with a walk through it, for this machine and
+// for a deployment. The walk's requests are those of the contract with other values; its schemas are the contract's.
+// It has no keys of AWS: where requests are to be signed, Postman's own tab for authorization does it.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -23,7 +24,12 @@ const WALK = [
     status: [201, 200],
     asserts: "pm.expect(pm.response.json()).to.deep.equal(product);",
   },
-  { name: "Create the same again", body: PRODUCT, status: [200], asserts: "pm.expect(pm.response.json()).to.deep.equal(product);" },
+  {
+    name: "Create the same again",
+    body: PRODUCT,
+    status: [200],
+    asserts: "pm.expect(pm.response.json()).to.deep.equal(product);",
+  },
   { name: "Create another under its id", body: { ...PRODUCT, title: "Another" }, status: [409], problem: "id-taken" },
   {
     name: "Find it",
@@ -32,7 +38,13 @@ const WALK = [
     asserts: `pm.expect(pm.response.json()).to.deep.equal(product);
       pm.collectionVariables.set("etag", pm.response.headers.get("ETag"));`,
   },
-  { name: "Find it unchanged", id: "{{id}}", etag: "{{etag}}", status: [304], asserts: 'pm.expect(pm.response.text()).to.equal("");' },
+  {
+    name: "Find it unchanged",
+    id: "{{id}}",
+    etag: "{{etag}}",
+    status: [304],
+    asserts: 'pm.expect(pm.response.text()).to.equal("");',
+  },
   { name: "Find what is not there", id: "{{id}}-is-not-there", status: [404], problem: "product-not-found" },
   { name: "Create what is no product", body: { id: "{{id}}", price: "-1" }, status: [422], problem: "invalid-product" },
   { name: "Create what is no JSON", raw: "{", status: [400], problem: "malformed-body" },
@@ -85,12 +97,17 @@ function step(contract, requests, { name, body, raw, id, etag, status, problem, 
       for (const name of promised.headers) pm.response.to.have.header(name);
       if (!promised.schema) return;
       pm.response.to.have.header("Content-Type", promised.mediaType);
-      pm.response.to.have.jsonSchema({ ...promised.schema, components: JSON.parse(pm.collectionVariables.get("components")) });
+      const components = JSON.parse(pm.collectionVariables.get("components"));
+      pm.response.to.have.jsonSchema({ ...promised.schema, components });
     });
     pm.test("says what it should", () => {
       ${problem ? `pm.expect(pm.response.json().type).to.equal(${JSON.stringify(type)});` : asserts}
     });`;
-  return { name, request: made, event: [{ listen: "test", script: { type: "text/javascript", exec: script.split("\n") } }] };
+  return { name, request: made, event: [event("test", script)] };
+}
+
+function event(listen, script) {
+  return { listen, script: { type: "text/javascript", exec: script.split("\n") } };
 }
 
 /** The collection: a folder of the calls of the contract, and one that walks through them. */
@@ -101,7 +118,7 @@ export async function collection() {
   made.item.push({ name: "walk", item: WALK.map((each) => step(contract, { create, find }, each)) });
   const key = `
     if (pm.variables.get("apiKey")) pm.request.headers.add({ key: "X-Api-Key", value: pm.variables.get("apiKey") });`;
-  made.event.push({ listen: "prerequest", script: { type: "text/javascript", exec: key.split("\n") } });
+  made.event.push(event("prerequest", key));
   made.variable.push({ key: "components", value: JSON.stringify({ schemas: contract.components.schemas }) });
   return made;
 }
@@ -111,7 +128,7 @@ export function environment(name, baseUrl = ENVIRONMENTS[name].baseUrl) {
   const values = Object.entries({ ...ENVIRONMENTS[name], baseUrl });
   return {
     name,
-    values: values.map(([key, value]) => ({ key, value, enabled: true, type: key === "apiKey" ? "secret" : "default" })),
+    values: values.map(([key, value]) => ({ key, value, type: key === "apiKey" ? "secret" : "default" })),
   };
 }
 

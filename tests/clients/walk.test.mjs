@@ -2,16 +2,18 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import newman from "newman";
 import { startCatalog } from "./local.mjs";
 import { collection, environment } from "./postman.mjs";
 
 /** What was answered on the walk, and which of its assertions failed. */
-async function walk(url, change = (made) => made) {
+async function walk(url, { change = (made) => made, envVar = [] } = {}) {
   const run = newman.run({
     collection: change(await collection()),
     environment: environment("local", url),
+    envVar,
     folder: "walk",
     reporters: [],
     timeoutRequest: 20_000,
@@ -25,7 +27,7 @@ async function walk(url, change = (made) => made) {
   };
 }
 
-test("the walk through the collection meets what the contract says, and once more in the same catalog", async (test) => {
+test("the walk meets what the contract says, and once more in the same catalog", async (test) => {
   const { url } = await startCatalog(test);
   const first = await walk(url);
   assert.deepEqual(first, {
@@ -57,12 +59,27 @@ test("a catalog that does not keep the contract fails the walk", async (test) =>
     components.value = JSON.stringify({ schemas });
     return made;
   };
-  const { failures } = await walk(url, stricter);
+  const { failures } = await walk(url, { change: stricter });
   assert.deepEqual(failures, [
     "Create a product: has the headers and the body of the contract",
     "Create the same again: has the headers and the body of the contract",
     "Find it: has the headers and the body of the contract",
   ]);
+});
+
+test("an API key is sent with each request, where there is one", async (test) => {
+  const keys = [];
+  const guarded = createServer((request, response) => {
+    keys.push(request.headers["x-api-key"]);
+    response.writeHead(403).end("{}");
+  }).listen(0, "127.0.0.1");
+  test.after(() => guarded.close());
+  await once(guarded, "listening");
+  const url = `http://127.0.0.1:${guarded.address().port}`;
+  const { failures } = await walk(url, { envVar: [{ key: "apiKey", value: "a key" }] });
+  assert.notEqual(failures.length, 0);
+  await walk(url);
+  assert.deepEqual(keys, [...Array(8).fill("a key"), ...Array(8).fill(undefined)]);
 });
 
 test("the calls of the contract are in the collection with its examples", async () => {
@@ -75,5 +92,6 @@ test("the calls of the contract are in the collection with its examples", async 
     description: "Smart speaker",
     price: "89.99",
   });
-  assert.deepEqual([find.method, find.url.path.join("/"), find.url.variable[0].value], ["GET", "product/find/:id", "1001"]);
+  assert.deepEqual([find.method, find.url.path.join("/")], ["GET", "product/find/:id"]);
+  assert.equal(find.url.variable[0].value, "1001");
 });
