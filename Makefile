@@ -1,8 +1,8 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser \
-  lint-deployment test-deployment rehearse reproduce bench-instructions reliability load fuzz postman advisories sbom \
-  format tools build-tools lock
+  lint-deployment test-deployment rehearse reproduce bench bench-instructions reliability load fuzz postman advisories \
+  sbom format tools build-tools lock peers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (K
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=x86_64, or arm64)
 	scripts/reproduce.sh
+
+bench: peers ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
+	cargo build --release --locked --package create-product --package find-product
+	cargo run --quiet --profile measure --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime)
 	cargo build --release --locked --package create-product --package find-product
@@ -98,6 +102,21 @@ node_modules/installed: package.json package-lock.json .npmrc
 	npm ci --no-audit --no-fund
 	touch $@
 
+peers: target/peers/python/installed target/peers/node/installed
+	cd bench/peers/documentation && cargo build --release --locked --target-dir ../../../target/peers
+	cd bench/peers/hello && cargo build --release --locked --target-dir ../../../target/peers
+
+target/peers/python/installed: bench/peers/python/requirements.txt
+	python3 -m venv target/peers/python
+	target/peers/python/bin/pip install --quiet --require-hashes --requirement $<
+	touch $@
+
+target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find.js package.json package-lock.json)
+	cd bench/peers/node && npm ci --no-audit --no-fund
+	cd bench/peers/node && node_modules/.bin/esbuild create.js find.js \
+	  --bundle --minify --platform=node --target=node20 --outdir=../../../target/peers/node
+	touch $@
+
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
 
@@ -108,7 +127,7 @@ node_modules/installed: package.json package-lock.json .npmrc
 	cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
 
 lock: .venv/uv/installed ## Write the lock files of the Python tools anew
-	for tools in requirements requirements-checkov; do \
+	for tools in requirements requirements-checkov bench/peers/python/requirements; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command 'make lock' --output-file $$tools.txt $$tools.in; \
 	done
