@@ -37,6 +37,16 @@ impl LocalDynamoDb {
             }
             None => Database::memory()?,
         };
+        Self::over(database).await
+    }
+
+    /// Starts it on a free port over a database, with the table if that has none. It ends with the runtime that it
+    /// was started on.
+    ///
+    /// # Errors
+    ///
+    /// When `database` is no catalog, or no port is free.
+    pub async fn over(database: Database) -> Result<Self, BoxError> {
         if database
             .list_tables(serde_json::from_value(json!({}))?)?
             .table_names

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use local::LocalDynamoDb;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -38,8 +39,9 @@ pub struct Lambda {
     process: Child,
     log: JoinHandle<String>,
     events: UnboundedSender<String>,
-    answers: UnboundedReceiver<Result<Value, Value>>,
+    answers: UnboundedReceiver<(Instant, Result<Value, Value>)>,
     asked: UnboundedReceiver<Instant>,
+    started: Instant,
 }
 
 impl Lambda {
@@ -93,10 +95,14 @@ impl Lambda {
             Ok((headers, event))
         };
         let read = |text: String| serde_json::from_str::<Value>(&text).expect("JSON");
-        let answered = async move |text| send_answer.send(Ok(read(text))).unwrap_or_default();
+        let answered = async move |text| {
+            let at = Instant::now();
+            send_answer.send((at, Ok(read(text)))).unwrap_or_default();
+        };
         let failed = async move |text| {
+            let at = Instant::now();
             // As on Lambda, whose answer is JSON.
-            send_error.send(Err(read(text))).unwrap_or_default();
+            send_error.send((at, Err(read(text)))).unwrap_or_default();
             (StatusCode::ACCEPTED, r#"{"status":"OK"}"#)
         };
         let app = Router::new()
@@ -106,8 +112,11 @@ impl Lambda {
             .layer(DefaultBodyLimit::disable());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
+        // A long event does not wait for its beginning to be acknowledged.
+        let listener = listener.tap_io(|caller| caller.set_nodelay(true).unwrap_or_default());
         tokio::spawn(async { axum::serve(listener, app).await });
 
+        let started = Instant::now();
         let mut process = command
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
@@ -138,7 +147,14 @@ impl Lambda {
             events,
             answers,
             asked,
+            started,
         }
+    }
+
+    /// When its process was started.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// When it asks for its next event: its init is over, or an answer's work.
@@ -149,7 +165,7 @@ impl Lambda {
     pub async fn asks(&mut self) -> Instant {
         tokio::select! {
             at = self.asked.recv() => at.expect("it asks"),
-            end = self.process.wait() => panic!("the function ended: {end:?}"),
+            end = self.process.wait() => panic!("the function ended: {end:?}\n{:?}", (&mut self.log).await),
         }
     }
 
@@ -205,10 +221,19 @@ impl Lambda {
     ///
     /// When the function ends.
     pub async fn invoke(&mut self, event: &str) -> Result<Value, Value> {
+        self.invoke_timed(event).await.1
+    }
+
+    /// The same, with the time at which the answer was there.
+    ///
+    /// # Panics
+    ///
+    /// When the function ends.
+    pub async fn invoke_timed(&mut self, event: &str) -> (Instant, Result<Value, Value>) {
         self.send(event);
         tokio::select! {
             answer = self.answers.recv() => answer.expect("an answer"),
-            end = self.process.wait() => panic!("the function ended: {end:?}"),
+            end = self.process.wait() => panic!("the function ended: {end:?}\n{:?}", (&mut self.log).await),
         }
     }
 

@@ -1,0 +1,289 @@
+//! docs/performance.md: what stands between its markers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use bench::Call;
+
+use crate::figures::{Figures, Under, What};
+use crate::quota::MEMORIES;
+use crate::subject::Subject;
+use crate::{ITEMS, SIZES, WARM, WARM_OF_A_SIZE, WARM_UNDER_A_QUOTA, bars};
+
+const BEGIN: &str = "<!-- `make bench` writes what follows. -->\n";
+const END: &str = "<!-- The end of what `make bench` writes. -->\n";
+
+/// What the page is made of.
+pub struct Run {
+    pub figures: Figures,
+    /// Of what is deployed: as it is, and as a zip.
+    pub sizes: BTreeMap<(Subject, &'static str), (u64, u64)>,
+    pub machine: String,
+    pub rounds: usize,
+    pub delay: u64,
+    /// How many certificates the system has.
+    pub roots: usize,
+    /// Why no share of a CPU could be given.
+    pub no_quota: Option<String>,
+}
+
+/// In MB of 1,000,000 bytes.
+pub fn megabytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes).expect("less than 4 GB")) / 1_000_000.0
+}
+
+/// Three digits of it.
+pub fn number(value: f64) -> String {
+    match value {
+        ..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// Puts what was measured in the place of what was there.
+pub fn write(page: &str, start: &str, size: &str) {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let put = |name: &str, text: &str| fs::write(docs.join(name), text).expect("written");
+    let before = fs::read_to_string(docs.join("performance.md")).expect("docs/performance.md");
+    put("performance.md", &with(&before, page));
+    put("performance-start.svg", start);
+    put("performance-size.svg", size);
+}
+
+/// The text with the page between its markers, and all else as it was.
+fn with(text: &str, page: &str) -> String {
+    let (before, rest) = text
+        .split_once(BEGIN)
+        .expect("the first marker in docs/performance.md");
+    let (_, after) = rest
+        .split_once(END)
+        .expect("the second marker in docs/performance.md");
+    format!("{before}{BEGIN}\n{page}\n{END}{after}")
+}
+
+/// What stands between the markers.
+pub fn page(run: &Run) -> String {
+    let mut page = format!(
+        "{} {} rounds, in each every subject one after the other; {WARM} warm calls in a round. Each figure is \
+         p50 / p99, in milliseconds where nothing else is said; of {} starts, p99 is the slowest. KB and MB of memory \
+         and of files are 1,000 and 1,000,000 bytes.",
+        run.machine, run.rounds, run.rounds
+    );
+    if run.delay > 0 {
+        write!(page, " DynamoDB took {} ms for each answer.", run.delay).expect("text");
+    }
+    page += "\n\n## The bars\n\n";
+    page += &bars::table(run);
+    page += "\n## A start and its calls, with a whole CPU\n\n";
+    page += &starts(run);
+    page += "\n![From start to first answer](performance-start.svg)\n";
+    write!(page, "\n{}\n", beside(run.roots)).expect("text");
+    page += "\n## Every kind of answer\n\n";
+    page += &paths(&run.figures);
+    page += "\n## With the CPU of a small function\n\n";
+    let throttled = match &run.no_quota {
+        None => throttled(&run.figures),
+        Some(error) => format!("Not measured: no control group could be had ({error}).\n"),
+    };
+    page += &throttled;
+    page += "\n## Growing with the product\n\n";
+    page += &grown(&run.figures);
+    page += "\n![A warm call by the size of the product](performance-size.svg)\n";
+    page += "\n## Growing with the table\n\n";
+    page += &tables(&run.figures);
+    page
+}
+
+/// A function by its path: what a row is about.
+pub fn function(call: &str) -> &'static str {
+    if call == Call::FOUND.name {
+        "find"
+    } else {
+        "create"
+    }
+}
+
+fn row(cells: impl IntoIterator<Item = String>) -> String {
+    cells
+        .into_iter()
+        .fold("|".to_owned(), |row, cell| format!("{row} {cell} |"))
+        + "\n"
+}
+
+fn head<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().map(ToOwned::to_owned).collect();
+    let line = vec!["---".to_owned(); names.len()];
+    // Without the spaces, a line as the others of the page.
+    row(names) + &row(line).replace(' ', "")
+}
+
+fn both(figures: &Figures, subject: Subject, call: &str, under: Under, what: What) -> String {
+    let of = |percent| number(figures.percentile(subject, call, under, what, percent));
+    format!("{} / {}", of(50), of(99))
+}
+
+/// Every subject with every function it has.
+fn subjects() -> impl Iterator<Item = (Subject, &'static str)> {
+    [Call::FOUND, Call::CREATED].into_iter().flat_map(|call| {
+        let all = Subject::WITH_PRODUCTS.into_iter();
+        all.map(move |subject| (subject, call.name))
+    })
+}
+
+fn name(subject: Subject, call: &str) -> String {
+    if subject == Subject::Hello {
+        subject.name().to_owned()
+    } else {
+        format!("{}: {}", function(call), subject.name())
+    }
+}
+
+fn starts(run: &Run) -> String {
+    let columns = [
+        ("start to first `/next`", What::Init),
+        ("start to first answer", What::FirstAnswer),
+        ("first call", What::First),
+        ("its CPU", What::FirstCpu),
+        ("warm call", What::Warm),
+        ("its CPU", What::WarmCpu),
+        ("peak RSS, MB", What::Memory),
+    ];
+    let names = columns.map(|column| column.0);
+    let mut table = head([""].into_iter().chain(names).chain(["code, KB", "zip, KB"]));
+    for (subject, call) in subjects().chain([(Subject::Hello, Call::FOUND.name)]) {
+        let (code, zip) = run.sizes[&(subject, call)];
+        let measured =
+            columns.map(|(_, what)| both(&run.figures, subject, call, Under::Nothing, what));
+        let sizes = [code, zip].map(|bytes| number(1000.0 * megabytes(bytes)));
+        table += &row([name(subject, call)]
+            .into_iter()
+            .chain(measured)
+            .chain(sizes));
+    }
+    table
+}
+
+fn paths(figures: &Figures) -> String {
+    let columns = [What::FirstAnswer, What::First, What::Warm, What::WarmCpu];
+    let mut table = head([
+        "answer",
+        "start to first answer",
+        "first call",
+        "warm call",
+        "its CPU",
+    ]);
+    for (call, status) in Call::ALL.into_iter().zip([201, 409, 200, 404]) {
+        let measured =
+            columns.map(|what| both(figures, Subject::Ours, call.name, Under::Nothing, what));
+        let cell = format!("{status}, {}", call.name);
+        table += &row([cell].into_iter().chain(measured));
+    }
+    table
+}
+
+fn throttled(figures: &Figures) -> String {
+    let mut table = head([
+        "",
+        "first at 128 MB",
+        "warm",
+        "first at 256 MB",
+        "warm",
+        "first at 1,024 MB",
+        "warm",
+        "first with a whole CPU",
+        "warm",
+    ]);
+    let unders = MEMORIES
+        .map(Under::Memory)
+        .into_iter()
+        .chain([Under::Nothing]);
+    for (subject, call) in subjects().chain([(Subject::Hello, Call::FOUND.name)]) {
+        let measured = unders.clone().flat_map(|under| {
+            [What::First, What::Warm].map(|what| both(figures, subject, call, under, what))
+        });
+        table += &row([name(subject, call)].into_iter().chain(measured));
+    }
+    table
+        + &format!(
+            "\nLambda gives a function of 1,769 MB one CPU, and of less its share: 7.2 %, 14.5 % and 57.9 %. A control group \
+         gives the share in each 20 ms, from the first `/next` on: init has a whole CPU. AWS does not say how long the \
+         time is on Lambda. {WARM_UNDER_A_QUOTA} warm calls in a round, 20 ms apart, so that none pays for the one before.\n"
+        )
+}
+
+fn grown(figures: &Figures) -> String {
+    let sizes = SIZES.map(|size| format!("{size} KB"));
+    let mut table = head(
+        [""].into_iter()
+            .chain(sizes.iter().flat_map(|size| [size.as_str(), "its CPU"])),
+    );
+    for (subject, call) in subjects() {
+        let measured = SIZES.into_iter().flat_map(|size| {
+            [What::Warm, What::WarmCpu]
+                .map(|what| both(figures, subject, call, Under::Size(size), what))
+        });
+        table += &row([name(subject, call)].into_iter().chain(measured));
+    }
+    table
+        + &format!(
+            "\nWarm calls, {WARM_OF_A_SIZE} of each size in a round. The description has the size, in letters.\n"
+        )
+}
+
+fn tables(figures: &Figures) -> String {
+    let mut table = head(["items", "find, warm", "its CPU", "create, warm", "its CPU"]);
+    for items in ITEMS
+        .into_iter()
+        .filter(|items| figures.has(Under::Items(*items)))
+    {
+        let measured = [Call::FOUND, Call::CREATED].into_iter().flat_map(|call| {
+            [What::Warm, What::WarmCpu]
+                .map(|what| both(figures, Subject::Ours, call.name, Under::Items(items), what))
+        });
+        let told = match items {
+            1_000_000.. => format!("{} million", items / 1_000_000),
+            _ => items.to_string(),
+        };
+        table += &row([told].into_iter().chain(measured));
+    }
+    table
+        + "\nThis service over the embedded DynamoDB, without TLS. The CPU is the function's alone; the rest of a call is \
+             the emulator's, and says nothing about DynamoDB. Each call finds or creates another product.\n"
+}
+
+/// What a reader must know to compare.
+fn beside(roots: usize) -> String {
+    format!(
+        "Nothing was measured on AWS: Lambda's Runtime API is played on loopback, and a DynamoDB behind TLS that answers \
+         at once. No network, no sandbox to start and no code to load: a cold start on Lambda has these on top, for all \
+         alike. All are built for x86-64; the zips of a deployment, for arm64, are other ones.
+
+The subjects do not do the same. This service validates a product, never overwrites one, verifies DynamoDB's checksum, \
+         reads consistently, tells every mistake and logs a line for each call. Its Rust peer is what the documentation of \
+         the SDK and of lambda_http shows ([bench/peers](../bench/peers)), default features and release profile: no \
+         validation, and a put overwrites. Node is the same with the SDK bundled by esbuild, and so is Python with boto3, \
+         which answers as the original sample did: 200 and what boto3 gave, also for a product that is not there. Both \
+         make their client in init; the original sample made one for each call. Their loop over the Runtime API is a plain one \
+         of ours, shorter than Lambda's own. Hello world is lambda_runtime without TLS, DynamoDB or a product: the floor.
+
+Documentation's Rust and Python read the system's {roots} certificates and the test's own, as on Lambda; Node has its \
+         roots compiled in and reads the test's own beside them. This service has five compiled in, and reads them from a \
+         file here, with the test's own. Code is the binary, Node's bundle, or Python's source: boto3 and Node come with \
+         Lambda's runtime."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BEGIN, END, with};
+
+    #[test]
+    fn what_is_written_by_hand_is_kept() {
+        let first = with(&format!("before\n{BEGIN}old\n{END}after\n"), "new");
+        assert_eq!(first, format!("before\n{BEGIN}\nnew\n{END}after\n"));
+        assert_eq!(with(&first, "new"), first);
+    }
+}

@@ -1,0 +1,189 @@
+//! Who is measured.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, process};
+
+use bench::{Call, Canned, release};
+use serde_json::Value;
+use tokio::process::Command;
+
+/// One way to write the functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Ours,
+    Documentation,
+    Node,
+    Python,
+    /// No product and no DynamoDB: what is left of a function that does nothing.
+    Hello,
+}
+
+impl Subject {
+    pub const ALL: [Self; 5] = [
+        Self::Ours,
+        Self::Documentation,
+        Self::Node,
+        Self::Python,
+        Self::Hello,
+    ];
+    /// Those that have products.
+    pub const WITH_PRODUCTS: [Self; 4] =
+        [Self::Ours, Self::Documentation, Self::Node, Self::Python];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "this service",
+            Self::Documentation => "documentation's Rust",
+            Self::Node => "Node",
+            Self::Python => "Python",
+            Self::Hello => "hello world",
+        }
+    }
+
+    /// What is deployed: a binary, a bundle or a source.
+    pub fn file(self, call: &Call) -> PathBuf {
+        let function = call.package.trim_end_matches("-product");
+        match self {
+            Self::Ours => release(call.package),
+            Self::Documentation => built("release").join(function),
+            Self::Node => built("node").join(format!("{function}.js")),
+            Self::Python => peers().join(format!("python/{function}.py")),
+            Self::Hello => built("release/hello"),
+        }
+    }
+
+    /// What Lambda starts for it.
+    pub fn command(self, call: &Call) -> Command {
+        let file = self.file(call);
+        match self {
+            Self::Node => {
+                let mut command = Command::new(on_path("node"));
+                command.arg(peers().join("node/runtime.cjs")).arg(file);
+                command
+            }
+            Self::Python => {
+                let mut command = Command::new(built("python/bin/python"));
+                let module = file.file_stem().expect("a name").to_owned();
+                command.arg(peers().join("python/runtime.py")).arg(module);
+                command
+            }
+            _ => Command::new(file),
+        }
+    }
+
+    /// Checks status and body of an answer.
+    pub fn check(self, call: &Call, answer: &Value) {
+        match self {
+            Self::Hello => {
+                assert_eq!(answer["statusCode"], 200, "{answer}");
+                assert_eq!(answer["body"], "hello world");
+            }
+            // The original answers 200 for all that DynamoDB does not refuse, with what boto3 gave.
+            Self::Python => {
+                assert_eq!(answer["statusCode"], 200, "{answer}");
+                let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body"))
+                    .expect("JSON in the body");
+                assert_eq!(body["ResponseMetadata"]["HTTPStatusCode"], 200, "{body}");
+                if call.name == Call::FOUND.name {
+                    let product = call.product();
+                    for (attribute, kind) in [
+                        ("id", "S"),
+                        ("title", "S"),
+                        ("description", "S"),
+                        ("price", "N"),
+                    ] {
+                        assert_eq!(body["Item"][attribute][kind], product[attribute]);
+                    }
+                }
+            }
+            _ => call.check(answer),
+        }
+    }
+}
+
+/// The files of certificates that the subjects read.
+pub struct Roots<'a> {
+    dynamodb: &'a Canned,
+    folder: PathBuf,
+    ours: String,
+    systems: String,
+    root: String,
+    /// How many the system's file has.
+    pub count: usize,
+}
+
+impl<'a> Roots<'a> {
+    const SYSTEMS: &'static str = "/etc/ssl/certs/ca-certificates.crt";
+
+    pub fn of(dynamodb: &'a Canned) -> Self {
+        let folder = env::temp_dir().join(format!("product-catalog-roots-{}", process::id()));
+        fs::create_dir(&folder).expect("a folder");
+        let file = |name: &str, others: &str| {
+            let file = folder.join(name);
+            fs::write(&file, format!("{others}\n{}", dynamodb.root())).expect("a file");
+            file.to_str().expect("text").to_owned()
+        };
+        let systems = fs::read_to_string(Self::SYSTEMS)
+            .unwrap_or_else(|error| panic!("{} cannot be read: {error}", Self::SYSTEMS));
+        Self {
+            dynamodb,
+            ours: file(
+                "ours.pem",
+                include_str!("../../../../shared/src/aws-roots.pem"),
+            ),
+            systems: file("systems.pem", &systems),
+            root: file("root.pem", ""),
+            count: systems.matches("BEGIN CERTIFICATE").count(),
+            folder,
+        }
+    }
+
+    /// The environment of a subject.
+    pub fn variables(&self, subject: Subject) -> Vec<(&str, &str)> {
+        let mut variables = self.dynamodb.variables().to_vec();
+        variables.retain(|(name, _)| *name != "AWS_CA_BUNDLE");
+        // Lambda sets it beside AWS_REGION, and boto3 reads no other.
+        variables.push(("AWS_DEFAULT_REGION", "eu-central-1"));
+        variables.extend(match subject {
+            Subject::Ours => vec![("AWS_CA_BUNDLE", self.ours.as_str())],
+            Subject::Documentation => vec![("SSL_CERT_FILE", self.systems.as_str())],
+            Subject::Node => vec![
+                // Beside those that are compiled into Node.
+                ("NODE_EXTRA_CA_CERTS", self.root.as_str()),
+                // What the SDK will need in 2027 is no part of a start.
+                ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true"),
+            ],
+            Subject::Python => vec![
+                ("AWS_CA_BUNDLE", self.systems.as_str()),
+                // As on Lambda, whose folder of code cannot be written.
+                ("PYTHONDONTWRITEBYTECODE", "1"),
+            ],
+            Subject::Hello => vec![],
+        });
+        variables
+    }
+}
+
+impl Drop for Roots<'_> {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).unwrap_or_default();
+    }
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+fn built(peer: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/peers")
+        .join(peer)
+}
+
+fn on_path(program: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.exists())
+        .unwrap_or_else(|| panic!("{program} is not installed"))
+}

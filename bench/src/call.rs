@@ -1,0 +1,117 @@
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+/// One kind of call of a function, and the answer that it must have.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// How it is called in figures.
+    pub name: &'static str,
+    /// The package of the function.
+    pub package: &'static str,
+    event: &'static str,
+    id: Cow<'static, str>,
+    title: &'static str,
+    description: Cow<'static, str>,
+    status: u16,
+}
+
+impl Call {
+    const CREATE: &'static str = include_str!("../../tests/events/create-on-DEV.json");
+    const FIND: &'static str = include_str!("../../tests/events/find-on-DEV.json");
+
+    /// A new product.
+    pub const CREATED: Self = Self::create("created", "1002", 201);
+    /// A product that is there.
+    pub const FOUND: Self = Self::find("found", "1001", 200);
+    /// All four: 201, 409, 200, 404.
+    pub const ALL: [Self; 4] = [
+        Self::CREATED,
+        Self::create("taken", "1001", 409),
+        Self::FOUND,
+        Self::find("missing", "1002", 404),
+    ];
+
+    const fn create(name: &'static str, id: &'static str, status: u16) -> Self {
+        Self {
+            name,
+            package: "create-product",
+            event: Self::CREATE,
+            id: Cow::Borrowed(id),
+            // Another than that of the product which is there: a product that is sent again is no conflict.
+            title: "Echo",
+            description: Cow::Borrowed("Smart speaker"),
+            status,
+        }
+    }
+
+    const fn find(name: &'static str, id: &'static str, status: u16) -> Self {
+        Self {
+            name,
+            package: "find-product",
+            event: Self::FIND,
+            id: Cow::Borrowed(id),
+            title: "Amazon Echo",
+            description: Cow::Borrowed("Smart speaker"),
+            status,
+        }
+    }
+
+    /// The same call for a product with this id.
+    #[must_use]
+    pub fn of(self, id: String) -> Self {
+        Self {
+            id: id.into(),
+            ..self
+        }
+    }
+
+    /// The same call for a product whose description has so many kilobytes; a [`Canned`](crate::Canned) has one of
+    /// each size.
+    #[must_use]
+    pub fn sized(self, kilobytes: usize) -> Self {
+        Self {
+            description: "x".repeat(kilobytes * 1024).into(),
+            ..self.of(format!("{kilobytes}KB"))
+        }
+    }
+
+    /// The product that is created or found.
+    #[must_use]
+    pub fn product(&self) -> Value {
+        json!({ "id": self.id, "title": self.title, "description": self.description, "price": "89.99" })
+    }
+
+    /// API Gateway's event.
+    ///
+    /// # Panics
+    ///
+    /// Never.
+    #[must_use]
+    pub fn event(&self) -> String {
+        let mut event: Value = serde_json::from_str(self.event).expect("JSON");
+        if self.event == Self::FIND {
+            event["pathParameters"]["id"] = self.id.as_ref().into();
+        } else {
+            event["body"] = self.product().to_string().into();
+        }
+        event.to_string()
+    }
+
+    /// Checks status and body of an answer.
+    ///
+    /// # Panics
+    ///
+    /// When it is another than it must be.
+    pub fn check(&self, answer: &Value) {
+        assert_eq!(answer["statusCode"], self.status, "{}: {answer}", self.name);
+        let body = answer["body"].as_str().unwrap_or_default();
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        if self.status < 300 {
+            assert_eq!(body, self.product(), "{}", self.name);
+        } else {
+            // A problem names its status, too.
+            assert_eq!(body["status"], self.status, "{}: {answer}", self.name);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, fs, process};
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::serve::Listener;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::server::TlsStream;
+
+/// A DynamoDB that answers at once, or after a delay, what a table would answer that has product 1001, and one of each size.
+#[derive(Debug)]
+pub struct Canned {
+    url: String,
+    root: String,
+    authority: PathBuf,
+}
+
+impl Canned {
+    /// Starts it on a free port, with certificates of its own: RSA-2048, a root, an authority and a server, as
+    /// DynamoDB's are.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    pub async fn start(delay: Duration) -> Self {
+        let (config, root) = certificates();
+        let authority =
+            env::temp_dir().join(format!("product-catalog-bench-{}.pem", process::id()));
+        fs::write(&authority, &root).expect("a file");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let app = Router::new().fallback(async move |headers: HeaderMap, body: String| {
+            // Tokio's shortest sleep is a millisecond.
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            answer(headers["x-amz-target"].to_str().unwrap_or_default(), &body)
+        });
+        tokio::spawn(async { axum::serve(Tls { listener, acceptor }, app).await });
+        Self {
+            url,
+            root,
+            authority,
+        }
+    }
+
+    /// The certificate that its own chains to, as PEM.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// What a function has in its environment, to reach it and to log as deployed.
+    ///
+    /// # Panics
+    ///
+    /// When the folder for temporary files has no name in UTF-8.
+    #[must_use]
+    pub fn variables(&self) -> [(&str, &str); 7] {
+        [
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_CA_BUNDLE", self.authority.to_str().expect("text")),
+            ("AWS_ENDPOINT_URL", &self.url),
+            // As serverless.yml has it.
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("DYNAMODB_TABLE", "PRODUCT_CATALOG"),
+        ]
+    }
+}
+
+impl Drop for Canned {
+    fn drop(&mut self) {
+        fs::remove_file(&self.authority).unwrap_or_default();
+    }
+}
+
+struct Tls {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for Tls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            // Who does not speak TLS gets no answer.
+            if let Ok((caller, address)) = self.listener.accept().await
+                && caller.set_nodelay(true).is_ok()
+                && let Ok(caller) = self.acceptor.accept(caller).await
+            {
+                return (caller, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+fn certificates() -> (ServerConfig, String) {
+    let named = |name: &str, mut params: CertificateParams| {
+        // OpenSSL takes a certificate for self-signed whose name is that of its issuer.
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let authority = |name| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        named(name, params)
+    };
+    let key = || KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key");
+    let (root_key, authority_key, server_key) = (key(), key(), key());
+    let (root, between) = (authority("root"), authority("authority"));
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+    let root_issuer = Issuer::new(root.clone(), &root_key);
+    let issuer = Issuer::new(between.clone(), &authority_key);
+    let root = root.self_signed(&root_key).expect("a certificate");
+    let between = between.signed_by(&authority_key, &root_issuer);
+    let between = between.expect("a certificate");
+    let server = named("server", server).signed_by(&server_key, &issuer);
+    let server = server.expect("a certificate");
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![server.der().clone(), between.der().clone()],
+            PrivateKeyDer::Pkcs8(server_key.serialize_der().into()),
+        )
+        .expect("a certificate and its key");
+    (config, root.pem())
+}
+
+fn answer(target: &str, call: &str) -> impl IntoResponse + use<> {
+    const REFUSED: &str =
+        r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"priming"}"#;
+
+    let is_put = target.ends_with("PutItem");
+    let (status, body) = if call.contains(r#""Item":{}"#) || call.contains(r#"{"S":""}"#) {
+        (400, REFUSED.to_owned())
+    } else if is_put && call.contains(r#"{"S":"1001"}"#) && call.contains("attribute_not_exists") {
+        let taken = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed","Item":"#;
+        (400, format!("{taken}{}}}", item("1001", "Smart speaker")))
+    } else if is_put {
+        (200, "{}".to_owned())
+    } else {
+        (200, found(call).unwrap_or_else(|| "{}".to_owned()))
+    };
+    let headers = [
+        ("content-type", "application/x-amz-json-1.0".to_owned()),
+        ("x-amz-crc32", crc32fast::hash(body.as_bytes()).to_string()),
+    ];
+    (
+        StatusCode::from_u16(status).expect("a status"),
+        headers,
+        body,
+    )
+}
+
+fn found(call: &str) -> Option<String> {
+    let call: Value = serde_json::from_str(call).ok()?;
+    let id = call["Key"]["id"]["S"].as_str()?;
+    let description = if id == "1001" {
+        "Smart speaker".to_owned()
+    } else {
+        "x".repeat(id.strip_suffix("KB")?.parse::<usize>().ok()? * 1024)
+    };
+    Some(format!(r#"{{"Item":{}}}"#, item(id, &description)))
+}
+
+fn item(id: &str, description: &str) -> String {
+    format!(
+        r#"{{"id":{{"S":"{id}"}},"title":{{"S":"Amazon Echo"}},"description":{{"S":"{description}"}},"price":{{"N":"89.99"}}}}"#
+    )
+}
