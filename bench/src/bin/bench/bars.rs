@@ -3,7 +3,8 @@
 use bench::Call;
 
 use crate::figures::{Under, What};
-use crate::page::{Run, function, megabytes, number};
+use crate::markdown::{megabytes, number};
+use crate::page::{Run, function};
 use crate::subject::Subject;
 
 /// In MB.

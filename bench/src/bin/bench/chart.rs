@@ -6,7 +6,8 @@ use bench::Call;
 
 use crate::SIZES;
 use crate::figures::{Figures, Under, What};
-use crate::page::{function, number};
+use crate::markdown::number;
+use crate::page::function;
 use crate::subject::Subject;
 
 const WIDTH: f64 = 760.0;
@@ -78,7 +79,7 @@ pub fn size(figures: &Figures) -> String {
     const HEIGHT: f64 = 300.0;
     const BETWEEN: f64 = 60.0;
 
-    let panel = (WIDTH - 130.0 - BETWEEN - 40.0) / 2.0;
+    let panel = (WIDTH - 40.0 - BETWEEN - 20.0) / 2.0;
     let value = |subject, call, size| figures.p50(subject, call, Under::Size(size), What::Warm);
     let calls = [Call::FOUND.name, Call::CREATED.name];
     let all = calls.iter().flat_map(|call| {
@@ -96,7 +97,12 @@ pub fn size(figures: &Figures) -> String {
     );
     for (call, left) in calls.into_iter().zip([40.0, 40.0 + panel + BETWEEN]) {
         let kilobytes = |size: usize| f64::from(u32::try_from(size).expect("small"));
-        let across = Scale::around([1.0, 300.0], left, left + panel);
+        let across = Scale {
+            lowest: 0.0,
+            highest: kilobytes(SIZES[SIZES.len() - 1]).log10(),
+            from: left,
+            to: left + panel,
+        };
         picture += &text(left, 40.0, "", "start", function(call));
         for (power, y) in down.powers() {
             picture += &line(left, y, left + panel, y);
@@ -133,60 +139,61 @@ pub fn size(figures: &Figures) -> String {
             }
         }
     }
-    for (subject, y) in Subject::WITH_PRODUCTS
+    for (subject, x) in Subject::WITH_PRODUCTS
         .into_iter()
-        .zip([60.0, 82.0, 104.0, 126.0])
+        .zip([40.0, 190.0, 390.0, 500.0])
     {
-        let x = WIDTH - 140.0;
+        let class = class(subject);
+        let y = HEIGHT + 2.0;
         writeln!(
             picture,
-            r#"<rect class="{}" x="{x}" y="{}" width="12" height="12"/>"#,
-            class(subject),
-            y - 11.0
+            r#"<rect class="{class}" x="{x}" y="{y}" width="12" height="12"/>"#
         )
         .expect("text");
-        picture += &text(x + 18.0, y, "", "start", subject.name());
+        picture += &text(x + 18.0, y + 11.0, "", "start", subject.name());
     }
     svg(
-        HEIGHT,
+        HEIGHT + 24.0,
         "Lines: a warm call by the size of its product",
         &picture,
     )
 }
 
-/// Powers of ten along a line.
+/// Powers of ten along a line: these two are its ends.
 struct Scale {
-    lowest: i32,
-    highest: i32,
+    lowest: f64,
+    highest: f64,
     from: f64,
     to: f64,
 }
 
 impl Scale {
+    /// From the power of ten below all values to the one above.
     fn around(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (mut lowest, mut highest) = (f64::MAX, f64::MIN);
         for value in values {
             lowest = lowest.min(value);
             highest = highest.max(value);
         }
-        let power = |value: f64| format!("{value:.0}").parse().expect("a whole number");
         Self {
-            lowest: power(lowest.log10().floor()),
-            highest: power(highest.log10().ceil()),
+            lowest: lowest.log10().floor(),
+            highest: highest.log10().ceil(),
             from,
             to,
         }
     }
 
     fn at(&self, value: f64) -> f64 {
-        let part = (value.log10() - f64::from(self.lowest)) / f64::from(self.highest - self.lowest);
+        let part = (value.log10() - self.lowest) / (self.highest - self.lowest);
         self.from + part * (self.to - self.from)
     }
 
     fn powers(&self) -> impl Iterator<Item = (f64, f64)> {
-        (self.lowest..=self.highest).map(|power| {
-            let value = 10_f64.powi(power);
-            (value, self.at(value))
+        let mut power = self.lowest;
+        std::iter::from_fn(move || {
+            let value = 10_f64.powf(power);
+            power += 1.0;
+            (power <= self.highest + 1.0).then(|| (value, self.at(value)))
         })
     }
 }

@@ -6,6 +6,7 @@ mod chart;
 mod figures;
 mod files;
 mod life;
+mod markdown;
 mod page;
 mod quota;
 mod subject;
@@ -147,7 +148,7 @@ async fn measure(subject: Subject, roots: &Roots<'_>, figures: &mut Figures) {
             call.name,
             Under::Nothing,
             What::Memory,
-            page::megabytes(memory),
+            markdown::megabytes(memory),
         );
         if subject != Subject::Hello && matches!(call.name, "found" | "created") {
             for size in SIZES {

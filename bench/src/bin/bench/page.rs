@@ -8,7 +8,8 @@ use std::path::Path;
 use bench::Call;
 
 use crate::figures::{Figures, Under, What};
-use crate::quota::MEMORIES;
+use crate::markdown::{head, megabytes, number, row, wrapped};
+use crate::quota::{MEMORIES, PERIOD, share};
 use crate::subject::Subject;
 use crate::{ITEMS, SIZES, WARM, WARM_OF_A_SIZE, WARM_UNDER_A_QUOTA, bars};
 
@@ -27,20 +28,6 @@ pub struct Run {
     pub roots: usize,
     /// Why no share of a CPU could be given.
     pub no_quota: Option<String>,
-}
-
-/// In MB of 1,000,000 bytes.
-pub fn megabytes(bytes: u64) -> f64 {
-    f64::from(u32::try_from(bytes).expect("less than 4 GB")) / 1_000_000.0
-}
-
-/// Three digits of it.
-pub fn number(value: f64) -> String {
-    match value {
-        ..10.0 => format!("{value:.2}"),
-        10.0..100.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
-    }
 }
 
 /// Puts what was measured in the place of what was there.
@@ -66,21 +53,23 @@ fn with(text: &str, page: &str) -> String {
 
 /// What stands between the markers.
 pub fn page(run: &Run) -> String {
-    let mut page = format!(
+    let mut told = format!(
         "{} {} rounds, in each every subject one after the other; {WARM} warm calls in a round. Each figure is \
          p50 / p99, in milliseconds where nothing else is said; of {} starts, p99 is the slowest. KB and MB of memory \
          and of files are 1,000 and 1,000,000 bytes.",
         run.machine, run.rounds, run.rounds
     );
     if run.delay > 0 {
-        write!(page, " DynamoDB took {} ms for each answer.", run.delay).expect("text");
+        write!(told, " DynamoDB took {} ms for each answer.", run.delay).expect("text");
     }
-    page += "\n\n## The bars\n\n";
+    let mut page = wrapped(&told);
+    page += "\n## The bars\n\n";
     page += &bars::table(run);
     page += "\n## A start and its calls, with a whole CPU\n\n";
     page += &starts(run);
     page += "\n![From start to first answer](performance-start.svg)\n";
-    write!(page, "\n{}\n", beside(run.roots)).expect("text");
+    page += "\n";
+    page += &wrapped(&beside(run.roots));
     page += "\n## Every kind of answer\n\n";
     page += &paths(&run.figures);
     page += "\n## With the CPU of a small function\n\n";
@@ -104,20 +93,6 @@ pub fn function(call: &str) -> &'static str {
     } else {
         "create"
     }
-}
-
-fn row(cells: impl IntoIterator<Item = String>) -> String {
-    cells
-        .into_iter()
-        .fold("|".to_owned(), |row, cell| format!("{row} {cell} |"))
-        + "\n"
-}
-
-fn head<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(ToOwned::to_owned).collect();
-    let line = vec!["---".to_owned(); names.len()];
-    // Without the spaces, a line as the others of the page.
-    row(names) + &row(line).replace(' ', "")
 }
 
 fn both(figures: &Figures, subject: Subject, call: &str, under: Under, what: What) -> String {
@@ -185,33 +160,33 @@ fn paths(figures: &Figures) -> String {
 }
 
 fn throttled(figures: &Figures) -> String {
-    let mut table = head([
-        "",
-        "first at 128 MB",
-        "warm",
-        "first at 256 MB",
-        "warm",
-        "first at 1,024 MB",
-        "warm",
-        "first with a whole CPU",
-        "warm",
-    ]);
-    let unders = MEMORIES
+    let unders: Vec<_> = MEMORIES
         .map(Under::Memory)
         .into_iter()
-        .chain([Under::Nothing]);
+        .chain([Under::Nothing])
+        .collect();
+    let names = unders.iter().flat_map(|under| match under {
+        Under::Memory(memory) => [format!("first at {memory} MB"), "warm".to_owned()],
+        _ => ["first with a whole CPU".to_owned(), "warm".to_owned()],
+    });
+    let names: Vec<_> = names.collect();
+    let mut table = head([""].into_iter().chain(names.iter().map(String::as_str)));
     for (subject, call) in subjects().chain([(Subject::Hello, Call::FOUND.name)]) {
-        let measured = unders.clone().flat_map(|under| {
-            [What::First, What::Warm].map(|what| both(figures, subject, call, under, what))
+        let measured = unders.iter().flat_map(|under| {
+            [What::First, What::Warm].map(|what| both(figures, subject, call, *under, what))
         });
         table += &row([name(subject, call)].into_iter().chain(measured));
     }
+    let shares = MEMORIES.map(|memory| format!("{:.1} %", 100.0 * share(memory)));
     table
-        + &format!(
-            "\nLambda gives a function of 1,769 MB one CPU, and of less its share: 7.2 %, 14.5 % and 57.9 %. A control group \
-         gives the share in each 20 ms, from the first `/next` on: init has a whole CPU. AWS does not say how long the \
-         time is on Lambda. {WARM_UNDER_A_QUOTA} warm calls in a round, 20 ms apart, so that none pays for the one before.\n"
-        )
+        + "\n"
+        + &wrapped(&format!(
+            "Lambda gives a function of 1,769 MB one CPU, and of less its share: {}. A control group gives the share in \
+             each {} ms, from the first `/next` on: init has a whole CPU. AWS does not say how long that time is on \
+             Lambda. {WARM_UNDER_A_QUOTA} warm calls in a round, so far apart that none pays for the one before.",
+            shares.join(", "),
+            PERIOD.as_millis(),
+        ))
 }
 
 fn grown(figures: &Figures) -> String {
@@ -228,9 +203,10 @@ fn grown(figures: &Figures) -> String {
         table += &row([name(subject, call)].into_iter().chain(measured));
     }
     table
-        + &format!(
-            "\nWarm calls, {WARM_OF_A_SIZE} of each size in a round. The description has the size, in letters.\n"
-        )
+        + "\n"
+        + &wrapped(&format!(
+            "Warm calls, {WARM_OF_A_SIZE} of each size in a round. The description has the size, in letters."
+        ))
 }
 
 fn tables(figures: &Figures) -> String {
@@ -250,8 +226,11 @@ fn tables(figures: &Figures) -> String {
         table += &row([told].into_iter().chain(measured));
     }
     table
-        + "\nThis service over the embedded DynamoDB, without TLS. The CPU is the function's alone; the rest of a call is \
-             the emulator's, and says nothing about DynamoDB. Each call finds or creates another product.\n"
+        + "\n"
+        + &wrapped(
+            "This service over the embedded DynamoDB, without TLS. The CPU is the function's alone; the rest of a call is \
+             the emulator's, and says nothing about DynamoDB. Each call finds or creates another product.",
+        )
 }
 
 /// What a reader must know to compare.

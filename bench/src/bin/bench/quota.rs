@@ -11,6 +11,11 @@ pub const MEMORIES: [u32; 3] = [128, 256, 1024];
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
 const MEMORY_OF_A_CPU: u32 = 1769;
 
+/// What a function of so many MB has of one CPU.
+pub fn share(memory: u32) -> f64 {
+    f64::from(memory) / f64::from(MEMORY_OF_A_CPU)
+}
+
 /// A share is given anew after this time. AWS does not say how long it is on Lambda.
 pub const PERIOD: Duration = Duration::from_millis(20);
 
@@ -24,7 +29,7 @@ pub struct Quota {
 impl Quota {
     /// That of a function of so many MB.
     pub fn of(memory: u32) -> io::Result<Self> {
-        let share = f64::from(memory) / f64::from(MEMORY_OF_A_CPU);
+        let share = share(memory);
         let period = PERIOD.as_micros();
         let quota = PERIOD.mul_f64(share).as_micros();
         let group = format!("product-catalog-bench-{}-{memory}", process::id());
