@@ -1,7 +1,7 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser \
-  lint-deployment test-deployment rehearse reproduce bench bench-instructions reliability load fuzz postman advisories \
+  lint-deployment test-deployment rehearse reproduce bench bench-once bench-instructions reliability load fuzz postman advisories \
   sbom format tools build-tools lock peers
 
 help: ## List the targets
@@ -10,7 +10,7 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) test-clients $(if $(wildcard /usr/bin/chromium),test-browser) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
+test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) bench-once test-clients $(if $(wildcard /usr/bin/chromium),test-browser) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
 
 lint: ## Formatting and lints of the Rust code, warnings are errors
 	cargo fmt --all --check
@@ -47,7 +47,10 @@ reproduce: build-tools ## Build the zips twice, from clean, and compare them (AR
 
 bench: peers ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
 	cargo build --release --locked --package create-product --package find-product
-	cargo run --quiet --profile measure --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
+	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-once: ## One round of it, which writes nothing: every subject starts and answers as it must
+	$(MAKE) bench ROUNDS=1
 
 bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime)
 	cargo build --release --locked --package create-product --package find-product

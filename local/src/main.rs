@@ -28,6 +28,7 @@ async fn main() -> ExitCode {
     fmt()
         .with_ansi(stdout().is_terminal())
         .with_env_filter(filter)
+        .with_target(false)
         .without_time()
         .init();
     match run(&Arguments::parse()).await {

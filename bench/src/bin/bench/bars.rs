@@ -10,6 +10,8 @@ use crate::subject::Subject;
 /// In MB.
 const MEMORY: f64 = 8.0;
 const ZIP: f64 = 2.8;
+/// How much more of both create may have.
+const MORE_FOR_CREATE: f64 = 1.1;
 /// How many times as fast as the documentation's Rust the first call is with the CPU of 128 MB.
 const FIRST_CALL: f64 = 100.0;
 /// How many times as fast as these this service gives its first answer.
@@ -38,17 +40,23 @@ pub fn table(run: &Run) -> String {
             ]);
         };
         let figures = &run.figures;
+        let more = if call == Call::CREATED.name {
+            MORE_FOR_CREATE
+        } else {
+            1.0
+        };
+        let (memory_bar, zip_bar) = (MEMORY * more, ZIP * more);
         let memory = figures.percentile(Subject::Ours, call, Under::Nothing, What::Memory, 100);
         add(
-            format!("peak RSS at most {MEMORY} MB"),
+            format!("peak RSS at most {memory_bar:.2} MB"),
             format!("{memory:.2} MB"),
-            memory <= MEMORY,
+            memory <= memory_bar,
         );
         let zip = megabytes(run.sizes[&(Subject::Ours, call)].1);
         add(
-            format!("zip at most {ZIP} MB"),
+            format!("zip at most {zip_bar:.2} MB"),
             format!("{zip:.2} MB"),
-            zip <= ZIP,
+            zip <= zip_bar,
         );
         let times_as_fast = |than: Subject, under, what| {
             let ours = figures.p50(Subject::Ours, call, under, what);

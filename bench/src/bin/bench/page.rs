@@ -242,8 +242,8 @@ fn beside(roots: usize) -> String {
 
 The subjects do not do the same. This service validates a product, never overwrites one, verifies DynamoDB's checksum, \
          reads consistently, tells every mistake and logs a line for each call. Its Rust peer is what the documentation of \
-         the SDK and of lambda_http shows ([bench/peers](../bench/peers)), default features and release profile: no \
-         validation, and a put overwrites. Node is the same with the SDK bundled by esbuild, and so is Python with boto3, \
+         the SDK and of lambda_http shows ([bench/peers](../bench/peers)), default features and release profile, whose \
+         binary keeps its symbols: no validation, and a put overwrites. Node is the same with the SDK bundled by esbuild, and so is Python with boto3, \
          which answers as the original sample did: 200 and what boto3 gave, also for a product that is not there. Both \
          make their client in init; the original sample made one for each call. Their loop over the Runtime API is a plain one \
          of ours, shorter than Lambda's own. Hello world is lambda_runtime without TLS, DynamoDB or a product: the floor.
