@@ -52,9 +52,9 @@ bench: peers ## Starts and calls beside other ways to write them; writes docs/pe
 bench-once: ## One round of it, which writes nothing: every subject starts and answers as it must
 	$(MAKE) bench ROUNDS=1
 
-bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime)
+bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime; PROFILES=folder keeps the profiles)
 	cargo build --release --locked --package create-product --package find-product
-	cargo run --quiet --locked --package bench --bin instructions
+	cargo run --quiet --locked --package bench --bin instructions -- $(PROFILES)
 
 reliability: build-tools ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh

@@ -2,7 +2,7 @@
 //! bench/limits.toml: `make bench-instructions`.
 //!
 //! Callgrind counts them, the same on a busy machine as on a quiet one. What each part costs is the difference
-//! between runs that end after it.
+//! between runs that end after it. A folder, as an argument, keeps their profiles.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,6 +83,10 @@ async fn count(dynamodb: &Canned, call: &Call, calls: u64) -> u64 {
     }
     function.end().await;
     let text = fs::read_to_string(&profile).expect("callgrind's profile");
+    if let Some(folder) = env::args_os().nth(1) {
+        let kept = format!("callgrind.{}.{calls}", call.package);
+        fs::copy(&profile, Path::new(&folder).join(kept)).expect("a copy");
+    }
     fs::remove_file(&profile).expect("it is gone");
     instructions(&text)
 }
