@@ -167,6 +167,7 @@ async fn an_http_api_has_decoded_the_path() {
             }
             {
               "body": "{\"id\":\"a b/1001\",\"title\":\"Amazon Echo\",\"description\":\"Smart speaker\",\"price\":\"89.99\"}",
+              "cookies": [],
               "headers": {
                 "cache-control": "no-cache",
                 "content-type": "application/json",

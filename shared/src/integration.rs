@@ -1,6 +1,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
+use lambda_http::aws_lambda_events::apigw::{
+    ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext,
+};
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response};
@@ -22,17 +24,33 @@ pub async fn proxy<F: Future<Output = Response<Body>>>(
     LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>,
     function: impl FnOnce(Request) -> F,
 ) -> Result<ProxyAnswer, Error> {
-    let answer = match read(&payload).and_then(request) {
-        Ok(request) => function(request.with_lambda_context(context)).await,
-        Err(cause) => match remainder(&payload) {
-            Some(request) => {
-                tracing::error!(error = cause, "the event cannot be read");
-                Problem::malformed_request().into_response(&request)
-            }
-            None => return Err(cause),
-        },
-    };
-    Ok(ProxyAnswer(answer))
+    match read(&payload).and_then(request) {
+        Ok(request) => {
+            let is_http_api = is_of_http_api(&request);
+            let response = function(request.with_lambda_context(context)).await;
+            Ok(ProxyAnswer {
+                response,
+                is_http_api,
+            })
+        }
+        Err(cause) => {
+            let Some(request) = remainder(&payload) else {
+                return Err(cause);
+            };
+            tracing::error!(error = cause, "the event cannot be read");
+            Ok(ProxyAnswer {
+                response: Problem::malformed_request().into_response(&request),
+                is_http_api: is_of_http_api(&request),
+            })
+        }
+    }
+}
+
+fn is_of_http_api(request: &Request) -> bool {
+    matches!(
+        request.request_context_ref(),
+        Some(RequestContext::ApiGatewayV2(_))
+    )
 }
 
 /// Reads an event as `lambda_http` does, but keeps more of its headers.
@@ -109,26 +127,40 @@ fn remainder(event: &RawValue) -> Option<Request> {
     let told = &event["requestContext"];
     // All kinds of API have an id.
     told["apiId"].as_str()?;
-    let mut context = ApiGatewayProxyRequestContext::default();
-    context.request_id = Some(told["requestId"].as_str()?.to_owned());
-    Some(Request::default().with_request_context(RequestContext::ApiGatewayV1(context)))
+    let request_id = Some(told["requestId"].as_str()?.to_owned());
+    // Only HTTP APIs have an `http`.
+    let context = if told["http"].is_null() {
+        let mut context = ApiGatewayProxyRequestContext::default();
+        context.request_id = request_id;
+        RequestContext::ApiGatewayV1(context)
+    } else {
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.request_id = request_id;
+        RequestContext::ApiGatewayV2(context)
+    };
+    Some(Request::default().with_request_context(context))
 }
 
-/// A function's answer, in the form that REST and HTTP APIs share.
+/// A function's answer, as API Gateway takes it.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 #[derive(Debug)]
-pub struct ProxyAnswer(Response<Body>);
+pub struct ProxyAnswer {
+    response: Response<Body>,
+    is_http_api: bool,
+}
 
 impl Serialize for ProxyAnswer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut answer = serializer.serialize_struct("ProxyAnswer", 4)?;
-        answer.serialize_field("statusCode", &self.0.status().as_u16())?;
-        answer.serialize_field("headers", &Headers(self.0.headers()))?;
-        answer.serialize_field(
-            "body",
-            str::from_utf8(self.0.body()).map_err(S::Error::custom)?,
-        )?;
+        let body = str::from_utf8(self.response.body()).map_err(S::Error::custom)?;
+        let mut answer = serializer.serialize_struct("ProxyAnswer", 5)?;
+        answer.serialize_field("statusCode", &self.response.status().as_u16())?;
+        answer.serialize_field("headers", &Headers(self.response.headers()))?;
+        answer.serialize_field("body", body)?;
         answer.serialize_field("isBase64Encoded", &false)?;
+        if self.is_http_api {
+            // We have none, but `cargo lambda watch` wants to be told so.
+            answer.serialize_field("cookies", &[(); 0])?;
+        }
         answer.end()
     }
 }
