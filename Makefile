@@ -20,7 +20,7 @@ test-rust: ## Every Rust test
 	cargo test --workspace --locked
 
 test-api: ## Of these, what a deployment must not break: seconds instead of minutes
-	cargo test --locked --package catalog --package tests --lib --test api --test contract --test faults --test lambda --test migration
+	cargo test --locked --package catalog --package tests --lib --test it -- --skip hostile:: --skip laws:: --skip promises::
 
 test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API: 2,000 requests
 	tests/schemathesis/run.sh 1000 2000

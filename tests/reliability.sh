@@ -9,8 +9,8 @@ export RELIABILITY="$scratch/rows"
 
 cargo build --release --quiet --locked --package create-product --package find-product
 failed=0
-cargo test --locked --package tests --test promises || failed=1
-cargo test --locked --package create-product --package find-product --test faults || failed=1
+cargo test --locked --package tests --test it promises:: || failed=1
+cargo test --locked --package create-product --package find-product --test it faults:: || failed=1
 make load || failed=1
 failures=0
 tests/schemathesis/run.sh 5500 10000 | tee "$scratch/schemathesis" || failures='see the log' failed=1

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_dynamodb::error::BoxError;
 use catalog::{ProductRepository, https_client};
@@ -87,6 +88,8 @@ impl LocalDynamoDb {
             .endpoint_url(url)
             .http_client(https_client(&[]))
             .region(Region::from_static("local"))
+            // The SDK shares one retry quota within a process: a DynamoDB that fails must not use up another's.
+            .retry_partition(RetryPartition::new(url.to_owned()))
     }
 }
 

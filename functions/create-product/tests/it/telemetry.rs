@@ -23,7 +23,7 @@ async fn answered(url: &str, variables: &[(&str, &str)], bodies: &[&str]) -> Vec
     ];
     let mut function = Lambda::start(BINARY, &[&needed, variables].concat()).await;
     for body in bodies {
-        let event = include_str!("../../../tests/events/create-on-DEV.json");
+        let event = include_str!("../../../../tests/events/create-on-DEV.json");
         let mut event: Value = serde_json::from_str(event).expect("JSON");
         event["body"] = (*body).into();
         function

@@ -18,7 +18,7 @@ struct Contract(Value);
 
 impl Contract {
     fn read() -> Self {
-        Self(serde_yaml_ng::from_str(include_str!("../openapi.yaml")).expect("YAML"))
+        Self(serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).expect("YAML"))
     }
 
     /// The documented answers of an operation, by status.
@@ -185,7 +185,7 @@ fn problems_of_functions() -> impl Iterator<Item = Problem> {
             .find(spelled)
             .unwrap_or_else(|| panic!("a status called {name}"))
     };
-    include_str!("../shared/src/problem.rs")
+    include_str!("../../shared/src/problem.rs")
         .split("Self::new(")
         .skip(1)
         .map(move |made| {
@@ -210,7 +210,7 @@ fn problems_of_api_gateway() -> Vec<Problem> {
     }
     // Read by itself: the functions of CloudFormation around it are no JSON.
     let stack: serde_yaml_ng::Value =
-        serde_yaml_ng::from_str(include_str!("../serverless.yml")).expect("serverless.yml is YAML");
+        serde_yaml_ng::from_str(include_str!("../../serverless.yml")).expect("serverless.yml is YAML");
     let responses = stack["custom"]["gatewayResponses"].clone();
     let responses: BTreeMap<String, Response> =
         serde_yaml_ng::from_value(responses).expect("responses");

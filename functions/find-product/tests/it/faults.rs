@@ -3,8 +3,8 @@
 use local::{Function, LocalDynamoDb};
 use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold};
 
-const CREATE: &str = include_str!("../../../tests/events/create-on-DEV.json");
-const FIND: &str = include_str!("../../../tests/events/find-on-DEV.json");
+const CREATE: &str = include_str!("../../../../tests/events/create-on-DEV.json");
+const FIND: &str = include_str!("../../../../tests/events/find-on-DEV.json");
 
 #[tokio::test]
 async fn a_sample_of_the_faults() {

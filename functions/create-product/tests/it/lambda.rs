@@ -3,7 +3,7 @@
 use local::LocalDynamoDb;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
-const EVENT: &str = include_str!("../../../tests/events/create-on-DEV.json");
+const EVENT: &str = include_str!("../../../../tests/events/create-on-DEV.json");
 
 #[tokio::test]
 async fn it_creates_what_its_events_ask_for() {

@@ -23,8 +23,8 @@ async fn check<const N: usize>(events: [(Function, &str); N], answers: Expect) {
 async fn a_rest_api_answers_under_its_stage() {
     check(
         [
-            (Function::Create, include_str!("events/create-on-DEV.json")),
-            (Function::Find, include_str!("events/find-on-DEV.json")),
+            (Function::Create, include_str!("../events/create-on-DEV.json")),
+            (Function::Find, include_str!("../events/find-on-DEV.json")),
         ],
         expect![[r#"
             {
@@ -61,9 +61,9 @@ async fn a_stage_may_be_called_product() {
         [
             (
                 Function::Create,
-                include_str!("events/create-on-product.json"),
+                include_str!("../events/create-on-product.json"),
             ),
-            (Function::Find, include_str!("events/find-on-product.json")),
+            (Function::Find, include_str!("../events/find-on-product.json")),
         ],
         expect![[r#"
             {
@@ -98,7 +98,7 @@ async fn a_custom_domain_keeps_its_base_path() {
     check(
         [(
             Function::Create,
-            include_str!("events/create-on-a-custom-domain.json"),
+            include_str!("../events/create-on-a-custom-domain.json"),
         )],
         expect![[r#"
             {
@@ -123,7 +123,7 @@ async fn a_body_in_base64_is_decoded() {
     check(
         [(
             Function::Create,
-            include_str!("events/create-in-base64.json"),
+            include_str!("../events/create-in-base64.json"),
         )],
         expect![[r#"
             {
@@ -147,10 +147,10 @@ async fn a_body_in_base64_is_decoded() {
 async fn an_http_api_has_decoded_the_path() {
     check(
         [
-            (Function::Create, include_str!("events/create-on-DEV.json")),
+            (Function::Create, include_str!("../events/create-on-DEV.json")),
             (
                 Function::Find,
-                include_str!("events/find-on-an-http-api.json"),
+                include_str!("../events/find-on-an-http-api.json"),
             ),
         ],
         expect![[r#"
@@ -196,7 +196,7 @@ async fn the_path_is_decoded_once() {
         .products();
     let body = r#"{"id":"100%25","title":"t","description":"","price":1}"#;
     let mut create: Value =
-        serde_json::from_str(include_str!("events/create-on-DEV.json")).expect("JSON");
+        serde_json::from_str(include_str!("../events/create-on-DEV.json")).expect("JSON");
     create["body"] = body.into();
     let created = Function::Create
         .invoke(&products, &create.to_string())
@@ -204,8 +204,8 @@ async fn the_path_is_decoded_once() {
         .expect("an answer");
     assert_eq!(created["headers"]["location"], "/DEV/product/find/100%2525");
 
-    let rest = include_str!("events/find-on-DEV.json");
-    let http = include_str!("events/find-on-an-http-api.json");
+    let rest = include_str!("../events/find-on-DEV.json");
+    let http = include_str!("../events/find-on-an-http-api.json");
     for (event, status) in [
         (event(rest, "100%2525"), 200),
         (event(rest, "100%25"), 404),

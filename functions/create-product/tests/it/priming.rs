@@ -5,7 +5,7 @@ use tests::primed;
 /// A call that writes nothing, that its role need not allow, and on which no start depends.
 #[tokio::test]
 async fn it_connects_to_dynamodb_and_starts_whatever_comes_of_it() {
-    let event = include_str!("../../../tests/events/create-on-DEV.json");
+    let event = include_str!("../../../../tests/events/create-on-DEV.json");
     let (call, statuses) = primed(env!("CARGO_BIN_EXE_create-product"), event).await;
     assert_eq!(
         call,

@@ -17,8 +17,8 @@ const ATTEMPTS: usize = 3;
 /// Asks a function as API Gateway does, and gives the proxy answer.
 async fn ask(function: Function, products: &ProductRepository, product: &Value) -> Value {
     let mut event: Value = serde_json::from_str(match function {
-        Function::Create => include_str!("events/create-on-DEV.json"),
-        Function::Find => include_str!("events/find-on-DEV.json"),
+        Function::Create => include_str!("../events/create-on-DEV.json"),
+        Function::Find => include_str!("../events/find-on-DEV.json"),
     })
     .expect("JSON");
     match function {

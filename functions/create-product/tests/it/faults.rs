@@ -12,7 +12,7 @@ use tokio::time::sleep;
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
 fn event(product: &Value) -> String {
-    let event = include_str!("../../../tests/events/create-on-DEV.json");
+    let event = include_str!("../../../../tests/events/create-on-DEV.json");
     let mut event: Value = serde_json::from_str(event).expect("JSON");
     event["body"] = product.to_string().into();
     event.to_string()
@@ -20,7 +20,7 @@ fn event(product: &Value) -> String {
 
 /// What is in the table: the product's answer, or nothing.
 async fn stored(dynamodb: &LocalDynamoDb, id: &str) -> Option<Value> {
-    let event = include_str!("../../../tests/events/find-on-DEV.json");
+    let event = include_str!("../../../../tests/events/find-on-DEV.json");
     let mut event: Value = serde_json::from_str(event).expect("JSON");
     event["pathParameters"]["id"] = id.into();
     let answer = Function::Find

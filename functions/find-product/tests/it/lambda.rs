@@ -3,8 +3,8 @@
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
 
-const CREATE: &str = include_str!("../../../tests/events/create-on-DEV.json");
-const FIND: &str = include_str!("../../../tests/events/find-on-DEV.json");
+const CREATE: &str = include_str!("../../../../tests/events/create-on-DEV.json");
+const FIND: &str = include_str!("../../../../tests/events/find-on-DEV.json");
 
 #[tokio::test]
 async fn it_finds_what_its_events_ask_for() {

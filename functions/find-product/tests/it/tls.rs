@@ -15,8 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-const CREATE: &str = include_str!("../../../tests/events/create-on-DEV.json");
-const FIND: &str = include_str!("../../../tests/events/find-on-DEV.json");
+const CREATE: &str = include_str!("../../../../tests/events/create-on-DEV.json");
+const FIND: &str = include_str!("../../../../tests/events/find-on-DEV.json");
 
 /// A DynamoDB behind TLS, with a certificate that no public authority has signed.
 struct Private {

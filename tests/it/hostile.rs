@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tests::{Catalog, answers_well, product};
 use tokio::runtime::Runtime;
 
-const CREATE: &str = include_str!("events/create-on-DEV.json");
-const FIND: &str = include_str!("events/find-on-DEV.json");
-const FIND_ON_AN_HTTP_API: &str = include_str!("events/find-on-an-http-api.json");
+const CREATE: &str = include_str!("../events/create-on-DEV.json");
+const FIND: &str = include_str!("../events/find-on-DEV.json");
+const FIND_ON_AN_HTTP_API: &str = include_str!("../events/find-on-an-http-api.json");
 
 async fn products() -> ProductRepository {
     LocalDynamoDb::start(None)
@@ -460,7 +460,7 @@ fn events() -> impl Strategy<Value = (Function, String)> {
         (Function::Create, CREATE),
         (
             Function::Create,
-            include_str!("events/create-in-base64.json"),
+            include_str!("../events/create-in-base64.json"),
         ),
         (Function::Find, FIND),
         (Function::Find, FIND_ON_AN_HTTP_API),

@@ -1,0 +1,10 @@
+//! The API as a caller, API Gateway and an operator see it: one binary, so that it links once.
+
+mod api;
+mod contract;
+mod faults;
+mod hostile;
+mod lambda;
+mod laws;
+mod migration;
+mod promises;
