@@ -7,6 +7,8 @@ trap 'rm -rf "$packaged"' EXIT
 
 .venv/bin/shellcheck scripts/*.sh tests/schemathesis/run.sh .ci/run
 
+node_modules/.bin/biome check --config-path tools/biome.config.jsonc --error-on-warnings
+
 REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml
 
 cp -r serverless.yml observability.yml scripts "$packaged"
