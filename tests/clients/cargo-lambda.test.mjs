@@ -1,56 +1,56 @@
 // The lines of README.md for `cargo lambda`, as a developer runs them.
 
-import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { resolve } from "node:path";
-import { test } from "node:test";
-import { setTimeout } from "node:timers/promises";
-import { startCatalog } from "./local.mjs";
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { startCatalog } from './local.mjs';
 
-const README = readFileSync("README.md", "utf8");
-const ECHO = { id: "1001", title: "Amazon Echo", description: "Smart speaker", price: "89.99" };
+const README = readFileSync('README.md', 'utf8');
+const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 // Of cargo-lambda in .venv, where nobody has installed it.
-const env = { ...process.env, PATH: `${resolve(".venv/bin")}:${process.env.PATH}` };
+const env = { ...process.env, PATH: `${resolve('.venv/bin')}:${process.env.PATH}` };
 
 /** The one line of README.md that begins like this, on another port than the one that is everybody's. */
 function line(beginning, port) {
-  const lines = README.split("\n").filter((line) => line.startsWith(beginning));
+  const lines = README.split('\n').filter((line) => line.startsWith(beginning));
   assert.equal(lines.length, 1, beginning);
-  return lines[0].replace("--invoke-address", `--invoke-port ${port} --invoke-address`);
+  return lines[0].replace('--invoke-address', `--invoke-port ${port} --invoke-address`);
 }
 
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
   const { port } = server.address();
   server.close();
-  await once(server, "close");
+  await once(server, 'close');
   return port;
 }
 
 /** Runs the line until the end of the test, with all that it starts; it is ready when it says so. */
 async function watch(test, command) {
-  const watching = spawn("bash", ["-c", command], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(watching, "exit");
-  let said = "";
+  const watching = spawn('bash', ['-c', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(watching, 'exit');
+  let said = '';
   test.after(async () => {
-    process.kill(-watching.pid, "SIGINT");
+    process.kill(-watching.pid, 'SIGINT');
     await Promise.race([ended, setTimeout(10_000, undefined, { ref: false })]);
     try {
       // Whatever it has left.
-      process.kill(-watching.pid, "SIGKILL");
+      process.kill(-watching.pid, 'SIGKILL');
     } catch (error) {
-      assert.equal(error.code, "ESRCH");
+      assert.equal(error.code, 'ESRCH');
     }
   });
   await new Promise((ready, failed) => {
     for (const stream of [watching.stdout, watching.stderr]) {
-      stream.on("data", (chunk) => {
+      stream.on('data', (chunk) => {
         said += chunk;
-        if (said.includes("starting Runtime server")) ready();
+        if (said.includes('starting Runtime server')) ready();
       });
     }
     ended.then(() => failed(new Error(said)));
@@ -58,26 +58,26 @@ async function watch(test, command) {
 }
 
 // Both functions are built in it.
-test("the functions answer by `cargo lambda watch` and `cargo lambda invoke`", { timeout: 600_000 }, async (test) => {
+test('the functions answer by `cargo lambda watch` and `cargo lambda invoke`', { timeout: 600_000 }, async (test) => {
   const { url, dynamodb } = await startCatalog(test);
   const port = await freePort();
-  await watch(test, line("AWS_ENDPOINT_URL=", port).replace("http://127.0.0.1:PORT", dynamodb));
+  await watch(test, line('AWS_ENDPOINT_URL=', port).replace('http://127.0.0.1:PORT', dynamodb));
 
   const watched = `http://127.0.0.1:${port}`;
   const created = await fetch(`${watched}/product/create`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify(ECHO),
   });
-  assert.deepEqual([created.status, created.headers.get("location")], [201, "/product/find/1001"]);
+  assert.deepEqual([created.status, created.headers.get('location')], [201, '/product/find/1001']);
   const found = await fetch(`${watched}/product/find/1001`);
   assert.deepEqual([found.status, await found.json()], [200, ECHO]);
   // It is the DynamoDB of `cargo run`.
   assert.equal((await fetch(`${url}/product/find/1001`)).status, 200);
 
-  const invoke = line("cargo lambda invoke", port);
-  const invoked = spawnSync("bash", ["-c", invoke], { env, encoding: "utf8", timeout: 60_000 });
+  const invoke = line('cargo lambda invoke', port);
+  const invoked = spawnSync('bash', ['-c', invoke], { env, encoding: 'utf8', timeout: 60_000 });
   assert.equal(invoked.status, 0, invoked.stderr);
   const answer = JSON.parse(invoked.stdout);
-  assert.deepEqual([answer.statusCode, answer.headers.location], [201, "/DEV/product/find/a%20b%2F1001"]);
+  assert.deepEqual([answer.statusCode, answer.headers.location], [201, '/DEV/product/find/a%20b%2F1001']);
 });

@@ -1,15 +1,15 @@
 // The API as `cargo run` starts it, for the clients that try it.
 
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 /** Starts it on a free port, ends it with the test, and gives its address and that of its DynamoDB. */
 export async function startCatalog(test) {
-  const binary = `${process.env.CARGO_TARGET_DIR ?? "target"}/debug/local`;
-  const catalog = spawn(binary, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => catalog.once("exit", resolve));
+  const binary = `${process.env.CARGO_TARGET_DIR ?? 'target'}/debug/local`;
+  const catalog = spawn(binary, ['--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => catalog.once('exit', resolve));
   test.after(async () => {
-    catalog.kill("SIGINT");
+    catalog.kill('SIGINT');
     await ended;
   });
   const found = {};

@@ -2,57 +2,57 @@
 // for a deployment. The walk's requests are those of the contract with other values; its schemas are the contract's.
 // It has no keys of AWS: where requests are to be signed, Postman's own tab for authorization does it.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
-import Converter from "openapi-to-postmanv2";
-import { parse } from "yaml";
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import Converter from 'openapi-to-postmanv2';
+import { parse } from 'yaml';
 
 const ENVIRONMENTS = {
-  local: { baseUrl: "http://127.0.0.1:3000", id: "1001", apiKey: "" },
+  local: { baseUrl: 'http://127.0.0.1:3000', id: '1001', apiKey: '' },
   // One product for every walk, so that a catalog is not filled with them.
-  deployed: { baseUrl: "https://abc123defg.execute-api.us-east-1.amazonaws.com/DEV", id: "walk", apiKey: "" },
+  deployed: { baseUrl: 'https://abc123defg.execute-api.us-east-1.amazonaws.com/DEV', id: 'walk', apiKey: '' },
 };
 
-const PRODUCT = { id: "{{id}}", title: "Amazon Echo", description: "Smart speaker", price: "89.99" };
+const PRODUCT = { id: '{{id}}', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
 // One after the other. Each asserts the status, the documented headers and body, and what is said here.
 const WALK = [
   {
-    name: "Create a product",
+    name: 'Create a product',
     body: PRODUCT,
     // 200 in a catalog that was walked through before.
     status: [201, 200],
-    asserts: "pm.expect(pm.response.json()).to.deep.equal(product);",
+    asserts: 'pm.expect(pm.response.json()).to.deep.equal(product);',
   },
   {
-    name: "Create the same again",
+    name: 'Create the same again',
     body: PRODUCT,
     status: [200],
-    asserts: "pm.expect(pm.response.json()).to.deep.equal(product);",
+    asserts: 'pm.expect(pm.response.json()).to.deep.equal(product);',
   },
-  { name: "Create another under its id", body: { ...PRODUCT, title: "Another" }, status: [409], problem: "id-taken" },
+  { name: 'Create another under its id', body: { ...PRODUCT, title: 'Another' }, status: [409], problem: 'id-taken' },
   {
-    name: "Find it",
-    id: "{{id}}",
+    name: 'Find it',
+    id: '{{id}}',
     status: [200],
     asserts: `pm.expect(pm.response.json()).to.deep.equal(product);
       pm.collectionVariables.set("etag", pm.response.headers.get("ETag"));`,
   },
   {
-    name: "Find it unchanged",
-    id: "{{id}}",
-    etag: "{{etag}}",
+    name: 'Find it unchanged',
+    id: '{{id}}',
+    etag: '{{etag}}',
     status: [304],
     asserts: 'pm.expect(pm.response.text()).to.equal("");',
   },
-  { name: "Find what is not there", id: "{{id}}-is-not-there", status: [404], problem: "product-not-found" },
-  { name: "Create what is no product", body: { id: "{{id}}", price: "-1" }, status: [422], problem: "invalid-product" },
-  { name: "Create what is no JSON", raw: "{", status: [400], problem: "malformed-body" },
+  { name: 'Find what is not there', id: '{{id}}-is-not-there', status: [404], problem: 'product-not-found' },
+  { name: 'Create what is no product', body: { id: '{{id}}', price: '-1' }, status: [422], problem: 'invalid-product' },
+  { name: 'Create what is no JSON', raw: '{', status: [400], problem: 'malformed-body' },
 ];
 
 /** `value` with every reference to an example or an answer of the contract resolved: the converter follows no other. */
 function resolved(contract, value) {
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== 'object' || value === null) return value;
   const [, kind, name] = value.$ref?.match(/^#\/components\/(examples|headers|responses)\/(\w+)$/) ?? [];
   if (kind) return resolved(contract, contract.components[kind][name]);
   const entries = Object.entries(value).map(([key, value]) => [key, resolved(contract, value)]);
@@ -60,8 +60,8 @@ function resolved(contract, value) {
 }
 
 async function convert(contract) {
-  const input = { type: "json", data: resolved(contract, contract) };
-  const options = { folderStrategy: "Tags", requestParametersResolution: "Example", enableOptionalParameters: false };
+  const input = { type: 'json', data: resolved(contract, contract) };
+  const options = { folderStrategy: 'Tags', requestParametersResolution: 'Example', enableOptionalParameters: false };
   return new Promise((resolve, reject) =>
     Converter.convert(input, options, (error, { result, reason, output }) =>
       error || !result ? reject(error ?? new Error(reason)) : resolve(output[0].data),
@@ -69,15 +69,15 @@ async function convert(contract) {
   );
 }
 
-function step(contract, requests, { name, body, raw, id, etag, status, problem, asserts = "" }) {
+function step(contract, requests, { name, body, raw, id, etag, status, problem, asserts = '' }) {
   const [operation, request] = id
-    ? [contract.paths["/product/find/{id}"].get, requests.find]
-    : [contract.paths["/product/create"].post, requests.create];
+    ? [contract.paths['/product/find/{id}'].get, requests.find]
+    : [contract.paths['/product/create'].post, requests.create];
   const made = structuredClone(request);
   if (id) {
     made.url.variable[0].value = id;
-    made.header = made.header.filter(({ key }) => key !== "If-None-Match");
-    if (etag) made.header.push({ key: "If-None-Match", value: etag });
+    made.header = made.header.filter(({ key }) => key !== 'If-None-Match');
+    if (etag) made.header.push({ key: 'If-None-Match', value: etag });
   } else {
     made.body.raw = raw ?? JSON.stringify(body, null, 2);
   }
@@ -92,7 +92,7 @@ function step(contract, requests, { name, body, raw, id, etag, status, problem, 
   const script = `
     const promised = ${JSON.stringify(promised)}[pm.response.code];
     const product = JSON.parse(pm.variables.replaceIn(${JSON.stringify(JSON.stringify(PRODUCT))}));
-    pm.test("answers ${status.join(" or ")}", () => pm.expect(pm.response.code).to.be.oneOf(${JSON.stringify(status)}));
+    pm.test("answers ${status.join(' or ')}", () => pm.expect(pm.response.code).to.be.oneOf(${JSON.stringify(status)}));
     pm.test("has the headers and the body of the contract", () => {
       for (const name of promised.headers) pm.response.to.have.header(name);
       if (!promised.schema) return;
@@ -103,23 +103,23 @@ function step(contract, requests, { name, body, raw, id, etag, status, problem, 
     pm.test("says what it should", () => {
       ${problem ? `pm.expect(pm.response.json().type).to.equal(${JSON.stringify(type)});` : asserts}
     });`;
-  return { name, request: made, event: [event("test", script)] };
+  return { name, request: made, event: [event('test', script)] };
 }
 
 function event(listen, script) {
-  return { listen, script: { type: "text/javascript", exec: script.split("\n") } };
+  return { listen, script: { type: 'text/javascript', exec: script.split('\n') } };
 }
 
 /** The collection: a folder of the calls of the contract, and one that walks through them. */
 export async function collection() {
-  const contract = parse(readFileSync("openapi.yaml", "utf8"));
+  const contract = parse(readFileSync('openapi.yaml', 'utf8'));
   const made = await convert(contract);
   const [create, find] = made.item[0].item.map(({ request }) => request);
-  made.item.push({ name: "walk", item: WALK.map((each) => step(contract, { create, find }, each)) });
+  made.item.push({ name: 'walk', item: WALK.map((each) => step(contract, { create, find }, each)) });
   const key = `
     if (pm.variables.get("apiKey")) pm.request.headers.add({ key: "X-Api-Key", value: pm.variables.get("apiKey") });`;
-  made.event.push(event("prerequest", key));
-  made.variable.push({ key: "components", value: JSON.stringify({ schemas: contract.components.schemas }) });
+  made.event.push(event('prerequest', key));
+  made.variable.push({ key: 'components', value: JSON.stringify({ schemas: contract.components.schemas }) });
   return made;
 }
 
@@ -128,13 +128,13 @@ export function environment(name, baseUrl = ENVIRONMENTS[name].baseUrl) {
   const values = Object.entries({ ...ENVIRONMENTS[name], baseUrl });
   return {
     name,
-    values: values.map(([key, value]) => ({ key, value, type: key === "apiKey" ? "secret" : "default" })),
+    values: values.map(([key, value]) => ({ key, value, type: key === 'apiKey' ? 'secret' : 'default' })),
   };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  mkdirSync("dist/postman", { recursive: true });
+  mkdirSync('dist/postman', { recursive: true });
   const keep = (file, value) => writeFileSync(`dist/postman/${file}.json`, `${JSON.stringify(value, null, 2)}\n`);
-  keep("collection", await collection());
+  keep('collection', await collection());
   for (const name of Object.keys(ENVIRONMENTS)) keep(name, environment(name));
 }

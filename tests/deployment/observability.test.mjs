@@ -6,29 +6,56 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { forStage, root, Workspace } from './workspace.mjs';
 
-const source = async (...files) => (await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')))).join('\n');
+const source = async (...files) =>
+  (await Promise.all(files.map((file) => readFile(path.join(root, file), 'utf8')))).join('\n');
 const quoted = (text) => [...text.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
 
 // What the functions write into their log for CloudWatch, by the dimensions beside FunctionName.
 const METRICS = {};
-for (const [, dimensions, metrics] of (await source('shared/src/metrics.rs')).matchAll(/directive\(\s*&\[(.*?)\],\s*&\[(.*?)\]/gs)) {
+for (const [, dimensions, metrics] of (await source('shared/src/metrics.rs')).matchAll(
+  /directive\(\s*&\[(.*?)\],\s*&\[(.*?)\]/gs,
+)) {
   const others = quoted(dimensions).filter((name) => name !== 'FunctionName');
-  (METRICS[others] ??= []).push(...quoted(metrics));
+  METRICS[others] = [...(METRICS[others] ?? []), ...quoted(metrics)];
 }
 const OUTCOMES = {
-  create: ['created', 'replayed', 'id-taken', 'invalid-product', 'malformed-body', 'malformed-request', 'unsupported-media-type', 'too-large', 'unavailable', 'internal-error'],
+  create: [
+    'created',
+    'replayed',
+    'id-taken',
+    'invalid-product',
+    'malformed-body',
+    'malformed-request',
+    'unsupported-media-type',
+    'too-large',
+    'unavailable',
+    'internal-error',
+  ],
   find: ['found', 'not-modified', 'product-not-found', 'malformed-request', 'unavailable', 'internal-error'],
 };
 // The fields of a line in that log which a query may ask for, beside CloudWatch's own with an @.
 const [, line] = /struct Line<'a> \{(.*?)\n\}/s.exec(await source('shared/src/log.rs'));
-const FIELDS = ['error', ...[...line.matchAll(/(?:rename = "(\w+)".*?)?\n {4}(\w+): /gs)].map(([, renamed, name]) => renamed ?? name.replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase()))];
+const FIELDS = [
+  'error',
+  ...[...line.matchAll(/(?:rename = "(\w+)".*?)?\n {4}(\w+): /gs)].map(
+    ([, renamed, name]) => renamed ?? name.replaceAll(/_(\w)/g, (_, letter) => letter.toUpperCase()),
+  ),
+];
 
 test('the functions say which metrics, outcomes and fields there are', async () => {
-  const answers = await source('shared/src/problem.rs', 'shared/src/response.rs', 'functions/create-product/src/lib.rs');
+  const answers = await source(
+    'shared/src/problem.rs',
+    'shared/src/response.rs',
+    'functions/create-product/src/lib.rs',
+  );
   const outcomes = [...answers.matchAll(/(?:StatusCode::\w+,\s*|Outcome\()"([\w-]+)"/g)].map(([, outcome]) => outcome);
   assert.deepEqual([...new Set(outcomes)].sort(), [...new Set(Object.values(OUTCOMES).flat())].sort());
-  assert.deepEqual(METRICS, { '': ['DynamoDBLatency', 'DynamoDBRetries', 'Latency', 'ColdStarts'], Outcome: ['Requests'] });
-  for (const field of ['apiRequestId', 'coldStart', 'Latency', 'Outcome', 'requestId', 'route']) assert.ok(FIELDS.includes(field), field);
+  assert.deepEqual(METRICS, {
+    '': ['DynamoDBLatency', 'DynamoDBRetries', 'Latency', 'ColdStarts'],
+    Outcome: ['Requests'],
+  });
+  for (const field of ['apiRequestId', 'coldStart', 'Latency', 'Outcome', 'requestId', 'route'])
+    assert.ok(FIELDS.includes(field), field);
 });
 
 // What AWS's services tell, from their documentation, with the dimensions that it is told by.
@@ -43,7 +70,13 @@ const OF_AWS = {
 
 const page = (name) => readFile(path.join(root, 'docs', name), 'utf8');
 /** GitHub's and GitLab's anchor of each heading. */
-const anchorsOf = (text) => [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) => title.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+const anchorsOf = (text) =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
 const runbook = await page('runbook.md');
 const anchors = anchorsOf(runbook);
 
@@ -52,15 +85,21 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
     const { Resources: resources } = await packaged(t, stage);
     const alarms = ofType(resources, 'AWS::CloudWatch::Alarm');
     const dashboard = JSON.parse(resolved(resources.Dashboard.Properties.DashboardBody['Fn::Sub'], resources));
-    const titled = dashboard.widgets.filter(({ properties }) => properties.title).map(({ properties }) => properties.title);
-    const shown = dashboard.widgets.filter(({ type }) => type === 'metric').flatMap(({ properties }) => metricsOf(properties.metrics));
+    const titled = dashboard.widgets
+      .filter(({ properties }) => properties.title)
+      .map(({ properties }) => properties.title);
+    const shown = dashboard.widgets
+      .filter(({ type }) => type === 'metric')
+      .flatMap(({ properties }) => metricsOf(properties.metrics));
 
     await t.test('each alarm says what it means and where to read on, to the topic, and says when it is over', () => {
       assert.equal(alarms.length, 8);
       const told = [];
       for (const [, { Properties }] of alarms) {
         assert.ok(Properties.AlarmName.startsWith(`product-catalog-service-${stage}-`), Properties.AlarmName);
-        const [, anchor] = /^[^.]+\. What to do: docs\/runbook\.md#([\w-]+)$/.exec(Properties.AlarmDescription.replace(/(\d)\.(\d)/g, '$1$2'));
+        const [, anchor] = /^[^.]+\. What to do: docs\/runbook\.md#([\w-]+)$/.exec(
+          Properties.AlarmDescription.replace(/(\d)\.(\d)/g, '$1$2'),
+        );
         assert.ok(anchors.includes(anchor), `${Properties.AlarmName}: docs/runbook.md has no #${anchor}`);
         told.push(anchor);
         assert.deepEqual(Properties.AlarmActions, [{ Ref: 'AlarmTopic' }]);
@@ -68,39 +107,61 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
         assert.equal(Properties.TreatMissingData, 'notBreaching');
         assert.equal(typeof Properties.Threshold, 'number');
       }
-      assert.deepEqual([...new Set(told)], ['errors', 'latency', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb']);
+      assert.deepEqual(
+        [...new Set(told)],
+        ['errors', 'latency', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb'],
+      );
     });
 
     await t.test('the section of an alarm names it, and what it names on the dashboard is there', () => {
-      const sections = Object.fromEntries(runbook.split(/^## /m).slice(1).map((section) => [section.split('\n')[0].toLowerCase().replaceAll(' ', '-'), section]));
+      const sections = Object.fromEntries(
+        runbook
+          .split(/^## /m)
+          .slice(1)
+          .map((section) => [section.split('\n')[0].toLowerCase().replaceAll(' ', '-'), section]),
+      );
       for (const [, { Properties }] of alarms) {
         const section = sections[Properties.AlarmDescription.split('#')[1]];
-        assert.ok(section.includes(`\`${Properties.AlarmName.replace(`product-catalog-service-${stage}-`, '…-')}\``), Properties.AlarmName);
-        for (const part of ['**Means**', '**Look**', '**Do**', '**Escalate**']) assert.ok(section.includes(part), `${Properties.AlarmName}: ${part}`);
+        assert.ok(
+          section.includes(`\`${Properties.AlarmName.replace(`product-catalog-service-${stage}-`, '…-')}\``),
+          Properties.AlarmName,
+        );
+        for (const part of ['**Means**', '**Look**', '**Do**', '**Escalate**'])
+          assert.ok(section.includes(part), `${Properties.AlarmName}: ${part}`);
       }
       const named = [...runbook.matchAll(/_([^_\n]+)_/g)].map(([, title]) => title);
       assert.ok(named.length > 5);
-      assert.deepEqual(named.filter((title) => !titled.includes(title)), []);
+      assert.deepEqual(
+        named.filter((title) => !titled.includes(title)),
+        [],
+      );
     });
 
     await t.test('each metric of the alarms and of the dashboard is one of this stack', () => {
-      const watched = alarms.flatMap(([, { Properties }]) => [
-        ...(Properties.MetricName ? [Properties] : []),
-        ...(Properties.Metrics ?? []).flatMap(({ MetricStat }) => MetricStat?.Metric ?? []),
-      ]).map(({ Namespace, MetricName, Dimensions }) => ({
-        namespace: Namespace,
-        name: MetricName,
-        dimensions: Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, resolved(Value.Ref ? `\${${Value.Ref}}` : Value, resources)])),
-      }));
+      const watched = alarms
+        .flatMap(([, { Properties }]) => [
+          ...(Properties.MetricName ? [Properties] : []),
+          ...(Properties.Metrics ?? []).flatMap(({ MetricStat }) => MetricStat?.Metric ?? []),
+        ])
+        .map(({ Namespace, MetricName, Dimensions }) => ({
+          namespace: Namespace,
+          name: MetricName,
+          dimensions: Object.fromEntries(
+            Dimensions.map(({ Name, Value }) => [Name, resolved(Value.Ref ? `\${${Value.Ref}}` : Value, resources)]),
+          ),
+        }));
       assert.equal(watched.length, 10);
       assert.equal(shown.length, 47);
-      for (const metric of [...watched, ...shown]) assert.doesNotThrow(() => known(metric, resources), JSON.stringify(metric));
+      for (const metric of [...watched, ...shown])
+        assert.doesNotThrow(() => known(metric, resources), JSON.stringify(metric));
     });
 
     await t.test('every metric and every outcome of the functions is on the dashboard', () => {
       const own = shown.filter(({ namespace }) => namespace === 'ProductCatalog');
       for (const name of ['create', 'find']) {
-        const of = own.filter(({ dimensions }) => dimensions.FunctionName === `product-catalog-service-${stage}-${name}`);
+        const of = own.filter(
+          ({ dimensions }) => dimensions.FunctionName === `product-catalog-service-${stage}-${name}`,
+        );
         assert.deepEqual([...new Set(of.map((metric) => metric.name))].sort(), Object.values(METRICS).flat().sort());
         assert.deepEqual(of.flatMap(({ dimensions }) => dimensions.Outcome ?? []).sort(), [...OUTCOMES[name]].sort());
       }
@@ -108,7 +169,10 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
 
     await t.test('the dashboard shows every alarm, and what it draws does not overlap', () => {
       const [{ properties }] = dashboard.widgets.filter(({ type }) => type === 'alarm');
-      assert.deepEqual(properties.alarms, alarms.map(([name]) => `<${name}.Arn>`));
+      assert.deepEqual(
+        properties.alarms,
+        alarms.map(([name]) => `<${name}.Arn>`),
+      );
       const taken = new Set();
       for (const { x, y, width, height } of dashboard.widgets) {
         assert.ok(x + width <= 24);
@@ -119,20 +183,34 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
           }
         }
       }
-      assert.deepEqual(dashboard.widgets.flatMap(({ properties: { annotations } }) => annotations?.horizontal.map(({ value }) => value) ?? []), [
-        resources.ErrorsAlarm.Properties.Threshold, resources.LatencyAlarm.Properties.Threshold,
-      ]);
+      assert.deepEqual(
+        dashboard.widgets.flatMap(
+          ({ properties: { annotations } }) => annotations?.horizontal.map(({ value }) => value) ?? [],
+        ),
+        [resources.ErrorsAlarm.Properties.Threshold, resources.LatencyAlarm.Properties.Threshold],
+      );
     });
 
     await t.test('a query asks for what the log has, in the logs of the functions', () => {
       const queries = dashboard.widgets.filter(({ type }) => type === 'log').map(({ properties: { query } }) => query);
       const ofRunbook = [...runbook.matchAll(/^```text\n(.*?)^```/gms)].map(([, query]) => query);
       assert.deepEqual([queries.length, ofRunbook.length], [2, 1]);
-      for (const query of queries) assert.ok(query.startsWith(`SOURCE '/aws/lambda/product-catalog-service-${stage}-create' | SOURCE '/aws/lambda/product-catalog-service-${stage}-find'\n`), query);
+      for (const query of queries)
+        assert.ok(
+          query.startsWith(
+            `SOURCE '/aws/lambda/product-catalog-service-${stage}-create' | SOURCE '/aws/lambda/product-catalog-service-${stage}-find'\n`,
+          ),
+          query,
+        );
       for (const query of [...queries, ...ofRunbook]) {
-        const asked = [...query.matchAll(/\b(?:filter|sort) (@?\w+)|\bfields (.+)/g)].flatMap(([, one, several]) => one ?? several.split(', '));
+        const asked = [...query.matchAll(/\b(?:filter|sort) (@?\w+)|\bfields (.+)/g)].flatMap(
+          ([, one, several]) => one ?? several.split(', '),
+        );
         assert.ok(asked.length > 2, query);
-        assert.deepEqual(asked.filter((field) => !field.startsWith('@') && !FIELDS.includes(field)), []);
+        assert.deepEqual(
+          asked.filter((field) => !field.startsWith('@') && !FIELDS.includes(field)),
+          [],
+        );
       }
     });
 
@@ -146,9 +224,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
 test('a link between the pages of deploying leads to a section that is there', async () => {
   const names = ['deploy.md', 'migrate.md', 'runbook.md'];
   const pages = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await page(name)])));
-  const links = names.flatMap((name) => [...pages[name].matchAll(/\]\(([\w-]+\.md)?#([\w-]+)\)/g)].map(([, to = name, anchor]) => [to, anchor]));
+  const links = names.flatMap((name) =>
+    [...pages[name].matchAll(/\]\(([\w-]+\.md)?#([\w-]+)\)/g)].map(([, to = name, anchor]) => [to, anchor]),
+  );
   assert.ok(links.length > 15);
-  assert.deepEqual(links.filter(([to, anchor]) => !anchorsOf(pages[to]).includes(anchor)), []);
+  assert.deepEqual(
+    links.filter(([to, anchor]) => !anchorsOf(pages[to]).includes(anchor)),
+    [],
+  );
 });
 
 test('a stage says whom its alarms tell, and where its runbook is', async (t) => {
@@ -158,12 +241,18 @@ test('a stage says whom its alarms tell, and where its runbook is', async (t) =>
     await workspace.write('serverless.yml', stack.replace('  STAGE:\n', `  STAGE:\n${said}`));
     return packaged(t, 'STAGE', workspace);
   };
-  const subscription = ({ Conditions, Resources }) => [Conditions.TellsOfAlarms['Fn::Not'][0]['Fn::Equals'], Resources.AlarmTopic.Properties.Subscription['Fn::If'][1]];
+  const subscription = ({ Conditions, Resources }) => [
+    Conditions.TellsOfAlarms['Fn::Not'][0]['Fn::Equals'],
+    Resources.AlarmTopic.Properties.Subscription['Fn::If'][1],
+  ];
   assert.deepEqual(subscription(await told('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
   const pager = 'https://events.example.com/1';
-  const paged = await told(`    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`);
+  const paged = await told(
+    `    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`,
+  );
   assert.deepEqual(subscription(paged), [[pager, ''], [{ Endpoint: pager, Protocol: 'https' }]]);
-  for (const [, { Properties }] of ofType(paged.Resources, 'AWS::CloudWatch::Alarm')) assert.match(Properties.AlarmDescription, /: https:\/\/git\.example\.com\/docs\/runbook\.md#/);
+  for (const [, { Properties }] of ofType(paged.Resources, 'AWS::CloudWatch::Alarm'))
+    assert.match(Properties.AlarmDescription, /: https:\/\/git\.example\.com\/docs\/runbook\.md#/);
 });
 
 const ofType = (resources, type) => Object.entries(resources).filter(([, { Type }]) => Type === type);
@@ -176,24 +265,27 @@ async function packaged(t, stage, workspace) {
 }
 
 /** What Fn::Sub makes of a text: a resource's name where it has one, and its place in the template where AWS makes it. */
-const resolved = (text, resources) => text.replaceAll(/\$\{([^}]+)\}/g, (_, reference) => {
-  if (reference.startsWith('AWS::')) return `<${reference}>`;
-  const [name, attribute] = reference.split('.');
-  assert.ok(name in resources, `there is no ${name} in the stack`);
-  const { FunctionName, TableName, StageName, LogGroupName } = resources[name].Properties;
-  return attribute ? `<${reference}>` : FunctionName ?? TableName ?? StageName ?? LogGroupName;
-});
+const resolved = (text, resources) =>
+  text.replaceAll(/\$\{([^}]+)\}/g, (_, reference) => {
+    if (reference.startsWith('AWS::')) return `<${reference}>`;
+    const [name, attribute] = reference.split('.');
+    assert.ok(name in resources, `there is no ${name} in the stack`);
+    const { FunctionName, TableName, StageName, LogGroupName } = resources[name].Properties;
+    return attribute ? `<${reference}>` : (FunctionName ?? TableName ?? StageName ?? LogGroupName);
+  });
 
 /** The metrics of a widget, those of expressions left out, with each "." replaced by what it stands for. */
 function metricsOf(lines) {
   let before = [];
-  return lines.filter(([first]) => typeof first === 'string').map((line) => {
-    const said = line.filter((part) => typeof part === 'string').map((part, i) => (part === '.' ? before[i] : part));
-    before = said;
-    const [namespace, name, ...dimensions] = said;
-    const pairs = dimensions.flatMap((part, i) => (i % 2 ? [] : [[part, dimensions[i + 1]]]));
-    return { namespace, name, dimensions: Object.fromEntries(pairs) };
-  });
+  return lines
+    .filter(([first]) => typeof first === 'string')
+    .map((line) => {
+      const said = line.filter((part) => typeof part === 'string').map((part, i) => (part === '.' ? before[i] : part));
+      before = said;
+      const [namespace, name, ...dimensions] = said;
+      const pairs = dimensions.flatMap((part, i) => (i % 2 ? [] : [[part, dimensions[i + 1]]]));
+      return { namespace, name, dimensions: Object.fromEntries(pairs) };
+    });
 }
 
 /** Throws unless this metric is one that a resource of the stack tells. */
@@ -206,10 +298,13 @@ function known({ namespace, name, dimensions }, resources) {
   const called = {
     ApiName: values('AWS::ApiGateway::RestApi', 'Name'),
     FunctionName: values('AWS::Lambda::Function', 'FunctionName'),
-    Operation: ofType(resources, 'AWS::IAM::Role').map(([, { Properties }]) => Properties.Policies[0].PolicyDocument.Statement[0].Action.replace('dynamodb:', '')),
+    Operation: ofType(resources, 'AWS::IAM::Role').map(([, { Properties }]) =>
+      Properties.Policies[0].PolicyDocument.Statement[0].Action.replace('dynamodb:', ''),
+    ),
     Outcome: own ? OUTCOMES[FunctionName.split('-').at(-1)] : [],
     Stage: values('AWS::ApiGateway::Stage', 'StageName'),
     TableName: values('AWS::DynamoDB::Table', 'TableName'),
   };
-  for (const [dimension, value] of Object.entries(dimensions)) assert.ok(called[dimension].includes(value), `${dimension} ${value}`);
+  for (const [dimension, value] of Object.entries(dimensions))
+    assert.ok(called[dimension].includes(value), `${dimension} ${value}`);
 }

@@ -50,17 +50,30 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
     });
 
     await t.test('who may create is said for each stage; in PROD it is not everybody', () => {
-      const methods = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => [Properties.HttpMethod, Properties.AuthorizationType, Properties.ApiKeyRequired]);
-      assert.deepEqual(methods, [['POST', stage === 'PROD' ? 'AWS_IAM' : 'NONE', false], ['GET', 'NONE', false]]);
+      const methods = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => [
+        Properties.HttpMethod,
+        Properties.AuthorizationType,
+        Properties.ApiKeyRequired,
+      ]);
+      assert.deepEqual(methods, [
+        ['POST', stage === 'PROD' ? 'AWS_IAM' : 'NONE', false],
+        ['GET', 'NONE', false],
+      ]);
     });
 
     await t.test('nothing is allowed by a wildcard action', () => {
-      const statements = (value) => (value?.Effect ? [value] : Object.values(Object(value)).flatMap((inner) => (Object(inner) === inner ? statements(inner) : [])));
+      const statements = (value) =>
+        value?.Effect
+          ? [value]
+          : Object.values(Object(value)).flatMap((inner) => (Object(inner) === inner ? statements(inner) : []));
       const all = statements(resources).map(({ Effect, Action }) => ({ Effect, Action: [Action].flat() }));
       // The trust, the table, the log and the traces of two roles; who may publish alarms, and how; the deployment
       // bucket's refusal of all without TLS.
       assert.equal(all.length, 11);
-      assert.deepEqual(all.filter(({ Action }) => Action.some((action) => action.includes('*'))), [{ Effect: 'Deny', Action: ['s3:*'] }]);
+      assert.deepEqual(
+        all.filter(({ Action }) => Action.some((action) => action.includes('*'))),
+        [{ Effect: 'Deny', Action: ['s3:*'] }],
+      );
     });
 
     await t.test('the table is kept outside DEV', () => {
@@ -77,12 +90,16 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
 
     await t.test('the routes are those of openapi.yaml', async () => {
       const { paths } = parse(await workspace.read('openapi.yaml'));
-      const documented = Object.entries(paths).flatMap(([route, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${route}`));
+      const documented = Object.entries(paths).flatMap(([route, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${route}`),
+      );
       const pathOf = (ref) => {
         const parent = resources[ref]?.Properties.ParentId.Ref;
         return `${parent ? pathOf(parent) : ''}/${resources[ref].Properties.PathPart}`;
       };
-      const deployed = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => `${Properties.HttpMethod} ${pathOf(Properties.ResourceId.Ref)}`);
+      const deployed = ofType('AWS::ApiGateway::Method').map(
+        ([, { Properties }]) => `${Properties.HttpMethod} ${pathOf(Properties.ResourceId.Ref)}`,
+      );
       assert.deepEqual(deployed.sort(), documented.sort());
     });
 
@@ -106,7 +123,9 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
         assert.equal(String(problem.status), answer.StatusCode);
         assert.equal(problem.requestId, '$context.requestId');
       }
-      const unknownRoute = answers.find(([, answer]) => answer.Properties.ResponseType === 'MISSING_AUTHENTICATION_TOKEN');
+      const unknownRoute = answers.find(
+        ([, answer]) => answer.Properties.ResponseType === 'MISSING_AUTHENTICATION_TOKEN',
+      );
       assert.equal(unknownRoute[1].Properties.StatusCode, '404');
     });
 
@@ -130,9 +149,13 @@ test('parameters change the table, the architecture and nothing else', async (t)
   const plain = await template({});
   const changed = await template({ TABLE_NAME: 'PRODUCTS', ARCHITECTURE: 'x86_64' });
   // osls names a package's objects and its deployment by the time.
-  const timeless = (text) => text.replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/').replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment');
+  const timeless = (text) =>
+    text.replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/').replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment');
   assert.notEqual(timeless(changed), timeless(plain));
-  assert.equal(timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'), timeless(plain));
+  assert.equal(
+    timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'),
+    timeless(plain),
+  );
 });
 
 test('a stage says who may create, or is not packaged', async (t) => {
@@ -150,13 +173,22 @@ test('a stage says who may create, or is not packaged', async (t) => {
   };
   const silent = await packaged('');
   assert.notEqual(silent.code, 0);
-  assert.match(silent.stdout + silent.stderr, /functions\.create\.events\.0\.http\.authorizer": Value not found at "param" source/);
+  assert.match(
+    silent.stdout + silent.stderr,
+    /functions\.create\.events\.0\.http\.authorizer": Value not found at "param" source/,
+  );
   const mistaken = await packaged('    createAuthorization: NOBODY\n');
   assert.notEqual(mistaken.code, 0);
   const open = await packaged('    createAuthorization: NONE\n');
-  assert.deepEqual(await methods(open.workspace), [['NONE', false], ['NONE', false]]);
+  assert.deepEqual(await methods(open.workspace), [
+    ['NONE', false],
+    ['NONE', false],
+  ]);
   const keyed = await packaged('    createAuthorization: API_KEY\n    findAuthorization: AWS_IAM\n');
-  assert.deepEqual(await methods(keyed.workspace), [['NONE', true], ['AWS_IAM', false]]);
+  assert.deepEqual(await methods(keyed.workspace), [
+    ['NONE', true],
+    ['AWS_IAM', false],
+  ]);
 });
 
 test('equal code makes equal zips, whenever and with whatever mode it was built', async (t) => {
@@ -166,7 +198,9 @@ test('equal code makes equal zips, whenever and with whatever mode it was built'
     const packaged = await workspace.package(forStage('DEV'));
     process.umask(before);
     assert.equal(packaged.code, 0, packaged.stderr);
-    const zips = await Promise.all(['create-product', 'find-product'].map((name) => workspace.read('dist', `${name}.zip`)));
+    const zips = await Promise.all(
+      ['create-product', 'find-product'].map((name) => workspace.read('dist', `${name}.zip`)),
+    );
     return zips.map((zip) => createHash('sha256').update(zip).digest('hex'));
   };
   const [create, find] = await hashes(0o022);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -23,8 +23,13 @@ async function rehearse(t, { commands = {}, until = () => {} }) {
   });
   let stdout = '';
   let stderr = '';
-  rehearsal.stdout.on('data', (text) => until((stdout += text), rehearsal));
-  rehearsal.stderr.on('data', (text) => (stderr += text));
+  rehearsal.stdout.on('data', (text) => {
+    stdout += text;
+    until(stdout, rehearsal);
+  });
+  rehearsal.stderr.on('data', (text) => {
+    stderr += text;
+  });
   const code = await new Promise((resolve) => rehearsal.on('close', resolve));
   return { code, stdout, stderr, left: await readdir(scratch), scratch };
 }
@@ -36,7 +41,11 @@ async function processes(text) {
   return environments.filter((environment) => environment.includes(text));
 }
 
-for (const [moment, step] of [['AWS starts', 'Start AWS'], ['stacks are created', 'Tools account'], ['a build runs', 'Build what was pushed']]) {
+for (const [moment, step] of [
+  ['AWS starts', 'Start AWS'],
+  ['stacks are created', 'Tools account'],
+  ['a build runs', 'Build what was pushed'],
+]) {
   test(`interrupted while ${moment}, it leaves nothing`, async (t) => {
     const until = (output, rehearsal) => output.includes(step) && !rehearsal.killed && rehearsal.kill('SIGINT');
     const { code, stderr, left, scratch } = await rehearse(t, { until });
@@ -48,7 +57,9 @@ for (const [moment, step] of [['AWS starts', 'Start AWS'], ['stacks are created'
 }
 
 test('a failing build deploys nothing, and says where to read on', async (t) => {
-  const { code, stdout, stderr, left } = await rehearse(t, { commands: { cargo: 'echo "error: could not compile" >&2; exit 101' } });
+  const { code, stdout, stderr, left } = await rehearse(t, {
+    commands: { cargo: 'echo "error: could not compile" >&2; exit 101' },
+  });
   assert.equal(code, 1);
   assert.match(stderr, /^\nThe rehearsal failed: Build ended with exit code 2: see .*target\/rehearsal\/build\.log\n$/);
   assert.match(stdout, /FAILED {2}pre_build make test-api/);

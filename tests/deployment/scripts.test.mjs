@@ -1,8 +1,8 @@
 // The scripts of the pipeline, and how they fail: with a line that says why, and with nothing half-deployed.
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { access } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { account, forStage, Workspace } from './workspace.mjs';
 
@@ -20,9 +20,18 @@ test('packaging refuses what it would package wrongly, before it builds', async 
   const refusals = [
     [{ STAGE: undefined }, "package.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
     [{ STAGE: 'dev' }, "package.sh: STAGE must be DEV, STAGE or PROD, and is 'dev'\n"],
-    [{ TARGET_ACCOUNT_ID: undefined }, "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n"],
-    [{ TARGET_ACCOUNT_ID: '1234' }, "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '1234'\n"],
-    [{ CF_EXECUTION_ROLE: undefined }, `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is ''\n`],
+    [
+      { TARGET_ACCOUNT_ID: undefined },
+      "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n",
+    ],
+    [
+      { TARGET_ACCOUNT_ID: '1234' },
+      "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '1234'\n",
+    ],
+    [
+      { CF_EXECUTION_ROLE: undefined },
+      `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is ''\n`,
+    ],
     [
       { CF_EXECUTION_ROLE: `arn:aws:iam::${stranger}:role/cf` },
       `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is 'arn:aws:iam::${stranger}:role/cf'\n`,
@@ -68,7 +77,10 @@ test('deploying refuses another stage, another account and a missing package, be
   const refusals = [
     [{ STAGE: undefined }, "deploy.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
     [{ STAGE: 'PROD' }, 'deploy.sh: the package in dist/ is of stage DEV and not of PROD: nothing is deployed\n'],
-    [{ TARGET_ACCOUNT_ID: undefined }, "deploy.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n"],
+    [
+      { TARGET_ACCOUNT_ID: undefined },
+      "deploy.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n",
+    ],
     [
       { TARGET_ACCOUNT_ID: stranger },
       `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, and is '${deployRole.CROSS_ACCOUNT_ROLE}'\n`,
@@ -77,8 +89,14 @@ test('deploying refuses another stage, another account and a missing package, be
       { TARGET_ACCOUNT_ID: stranger, CROSS_ACCOUNT_ROLE: `arn:aws:iam::${stranger}:role/r` },
       `deploy.sh: the package in dist/ is for the account of ${forStage('DEV').CF_EXECUTION_ROLE} and not for ${stranger}: nothing is deployed\n`,
     ],
-    [{ CROSS_ACCOUNT_ROLE: undefined }, `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${account}, and is ''\n`],
-    [{ EXTERNAL_ID: undefined }, 'deploy.sh: EXTERNAL_ID must be the external id that the cross-account role asks for, and is not set\n'],
+    [
+      { CROSS_ACCOUNT_ROLE: undefined },
+      `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${account}, and is ''\n`,
+    ],
+    [
+      { EXTERNAL_ID: undefined },
+      'deploy.sh: EXTERNAL_ID must be the external id that the cross-account role asks for, and is not set\n',
+    ],
   ];
   const workspace = await Workspace.create(t);
   await workspace.command('aws', 'exit 1');
@@ -101,7 +119,10 @@ test('deploying refuses another stage, another account and a missing package, be
 test('a role that cannot be assumed ends the deployment', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
-  await workspace.command('aws', 'echo "An error occurred (AccessDenied) when calling the AssumeRole operation" >&2; exit 254');
+  await workspace.command(
+    'aws',
+    'echo "An error occurred (AccessDenied) when calling the AssumeRole operation" >&2; exit 254',
+  );
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 254);
   assert.match(deployed.stderr, /AccessDenied/);
@@ -113,10 +134,13 @@ test('a role that cannot be assumed ends the deployment', async (t) => {
 test('the credentials of the target account are never printed', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
-  await workspace.command('aws', `case $1 in
+  await workspace.command(
+    'aws',
+    `case $1 in
     sts) printf 'canary-key\\tcanary-secret\\tcanary-token\\n' ;;
     cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo https://api.example/DEV ;;
-  esac`);
+  esac`,
+  );
   // The smoke test's calls, which carry them where nobody sees them.
   await workspace.command('curl', `[[ $(cat) == *canary-secret*canary-token* ]] && echo '${product}'`);
   await workspace.withoutOsls('[[ $AWS_SESSION_TOKEN == canary-token ]]');
@@ -132,12 +156,15 @@ test('the key of the API is read when a function asks for it, and never printed'
   const stack = await workspace.read('serverless.yml');
   await workspace.write('serverless.yml', stack.replace('findAuthorization: NONE', 'findAuthorization: API_KEY'));
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
-  await workspace.command('aws', `case "$1 $2" in
+  await workspace.command(
+    'aws',
+    `case "$1 $2" in
     sts*) printf 'a\\tb\\tc\\n' ;;
     'cloudformation describe-stack-resource') echo key-id ;;
     cloudformation*) echo https://api.example/DEV ;;
     'apigateway get-api-key') [[ $4 == key-id ]] && echo canary-key ;;
-  esac`);
+  esac`,
+  );
   await workspace.withoutOsls();
   await workspace.command('curl', `[[ $(cat) == *'header = "X-Api-Key: canary-key"'* ]] && echo '${product}'`);
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
@@ -149,14 +176,20 @@ test('the smoke test signs with the credentials that it has, and sends the key t
   const sent = [];
   const { url } = await api(t, (request, body, kept) => {
     sent.push(request.headers);
-    return request.method === 'POST' ? [201, (kept.product = body)] : [200, kept.product];
+    return keeps(request, body, kept);
   });
-  const credentials = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'a secret', AWS_SESSION_TOKEN: 'a token', AWS_REGION: 'eu-west-1' };
+  const credentials = {
+    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'a secret',
+    AWS_SESSION_TOKEN: 'a token',
+    AWS_REGION: 'eu-west-1',
+  };
   for (const env of [{}, credentials, { API_KEY: 'a key' }]) {
     const tried = await smokeTest(t, url, env);
     assert.equal(tried.code, 0, tried.stderr);
   }
-  const signature = /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/execute-api\/aws4_request, .*Signature=[0-9a-f]{64}$/;
+  const signature =
+    /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/execute-api\/aws4_request, .*Signature=[0-9a-f]{64}$/;
   const [open, , signed, , keyed] = sent;
   assert.equal(sent.length, 6);
   assert.deepEqual([open.authorization, open['x-api-key']], [undefined, undefined]);
@@ -166,7 +199,7 @@ test('the smoke test signs with the credentials that it has, and sends the key t
 });
 
 test('the smoke test passes over an API that keeps its product', async (t) => {
-  const { url } = await api(t, (request, body, kept) => (request.method === 'POST' ? [201, (kept.product = body)] : [200, kept.product]));
+  const { url } = await api(t, keeps);
   const tried = await smokeTest(t, url);
   assert.equal(tried.code, 0, tried.stderr);
   assert.equal(tried.stdout, `Created a product and found it: ${url}/product/find/smoke-test\n`);
@@ -178,16 +211,27 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
     changes: (request, body) => (request.method === 'POST' ? [201, body] : [200, '{"id":"smoke-test"}']),
     refuses: () => [500, '{"title":"Something is wrong on our side"}'],
   };
-  await Promise.all(Object.values(broken).map(async (answer) => {
-    const { url } = await api(t, answer);
-    const tried = await smokeTest(t, url);
-    assert.equal(tried.code, 1);
-    assert.match(tried.stderr, /smoke-test\.sh: (GET|POST) http.* should have answered with \{"id":"smoke-test",.*\}, and answered with: \{/);
-    assert.equal(tried.stdout, '');
-  }));
+  await Promise.all(
+    Object.values(broken).map(async (answer) => {
+      const { url } = await api(t, answer);
+      const tried = await smokeTest(t, url);
+      assert.equal(tried.code, 1);
+      assert.match(
+        tried.stderr,
+        /smoke-test\.sh: (GET|POST) http.* should have answered with \{"id":"smoke-test",.*\}, and answered with: \{/,
+      );
+      assert.equal(tried.stdout, '');
+    }),
+  );
 });
 
 const defined = (env) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+
+/** Keeps the product of a POST, and answers each request with it. */
+function keeps({ method }, body, kept) {
+  if (method === 'POST') kept.product = body;
+  return [method === 'POST' ? 201 : 200, kept.product];
+}
 
 async function smokeTest(t, url, env) {
   const workspace = await Workspace.create(t);

@@ -29,7 +29,8 @@ export function resources(path, { account, region, parameters }) {
   for (const [name, { Default, AllowedPattern, AllowedValues }] of Object.entries(template.Parameters)) {
     const value = parameters[name] ?? Default;
     if (value === undefined) throw new Error(`${path}: parameter ${name} has no value`);
-    if (AllowedPattern && !new RegExp(AllowedPattern).test(value)) throw new Error(`${path}: ${name} ${value} does not match`);
+    if (AllowedPattern && !new RegExp(AllowedPattern).test(value))
+      throw new Error(`${path}: ${name} ${value} does not match`);
     if (AllowedValues && !AllowedValues.includes(value)) throw new Error(`${path}: ${name} ${value} is not allowed`);
     values[name] = value;
   }
@@ -44,12 +45,18 @@ export function resources(path, { account, region, parameters }) {
     if (name in values) return values[name];
     const { type, properties } = made(name);
     switch (type) {
-      case 'AWS::KMS::Key': return name;
-      case 'AWS::IAM::ManagedPolicy': return `arn:aws:iam::${account}:policy/${resolve(properties.ManagedPolicyName)}`;
-      case 'AWS::CodeBuild::Project': return resolve(properties.Name);
-      case 'AWS::Logs::LogGroup': return resolve(properties.LogGroupName);
-      case 'AWS::S3::Bucket': return name.toLowerCase();
-      default: throw new Error(`${path}: what does !Ref give for ${type}?`);
+      case 'AWS::KMS::Key':
+        return name;
+      case 'AWS::IAM::ManagedPolicy':
+        return `arn:aws:iam::${account}:policy/${resolve(properties.ManagedPolicyName)}`;
+      case 'AWS::CodeBuild::Project':
+        return resolve(properties.Name);
+      case 'AWS::Logs::LogGroup':
+        return resolve(properties.LogGroupName);
+      case 'AWS::S3::Bucket':
+        return name.toLowerCase();
+      default:
+        throw new Error(`${path}: what does !Ref give for ${type}?`);
     }
   };
   const arns = {
@@ -93,16 +100,22 @@ export function resources(path, { account, region, parameters }) {
     if (node === null || typeof node !== 'object') return node;
     const [[key, value] = [], ...more] = Object.entries(node);
     // A policy's Condition block is an object; a reference to a condition is a string.
-    if (!more.length && key in functions && !(key === 'Condition' && typeof value === 'object')) return functions[key](value);
+    if (!more.length && key in functions && !(key === 'Condition' && typeof value === 'object'))
+      return functions[key](value);
     if (!more.length && key?.startsWith('Fn::')) throw new Error(`${path}: ${key} is not known here`);
     return Object.fromEntries(
-      Object.entries(node).map(([name, item]) => [name, resolve(item)]).filter(([, item]) => item !== undefined),
+      Object.entries(node)
+        .map(([name, item]) => [name, resolve(item)])
+        .filter(([, item]) => item !== undefined),
     );
   }
 
   return Object.fromEntries(
     Object.entries(template.Resources)
       .filter(([, { Condition }]) => !Condition || holds(Condition))
-      .map(([name, { Type, Properties }]) => [name, { Type, Arn: Type in arns ? arn(name) : undefined, ...resolve(Properties) }]),
+      .map(([name, { Type, Properties }]) => [
+        name,
+        { Type, Arn: Type in arns ? arn(name) : undefined, ...resolve(Properties) },
+      ]),
   );
 }

@@ -37,7 +37,10 @@ export class Workspace {
 
   /** Puts a command before all others of its name: a line of bash. */
   async command(name, line) {
-    await writeFile(this.path('bin', name), `#!/usr/bin/env bash\necho "${name} $*" >>"${this.path('calls')}"\n${line}\n`);
+    await writeFile(
+      this.path('bin', name),
+      `#!/usr/bin/env bash\necho "${name} $*" >>"${this.path('calls')}"\n${line}\n`,
+    );
     await chmod(this.path('bin', name), 0o755);
   }
 
@@ -57,17 +60,30 @@ export class Workspace {
 
   /** Runs a command with this environment and nothing of ours: its exit code and its output. */
   run(command, args, env = {}) {
-    const options = { cwd: this.folder, env: { PATH: `${this.path('bin')}:${process.env.PATH}`, HOME: this.folder, ...env } };
+    const options = {
+      cwd: this.folder,
+      env: { PATH: `${this.path('bin')}:${process.env.PATH}`, HOME: this.folder, ...env },
+    };
     return new Promise((resolve) => {
-      execFile(command, args, options, (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }));
+      execFile(command, args, options, (error, stdout, stderr) =>
+        resolve({ code: error ? error.code : 0, stdout, stderr }),
+      );
     });
   }
 
   /** Packages with scripts/package.sh, over a cargo that builds in no time. */
   async package(env) {
-    await this.command('cargo', 'for f in create-product find-product; do mkdir -p target/lambda/$f; echo $f >target/lambda/$f/bootstrap; done');
+    await this.command(
+      'cargo',
+      'for f in create-product find-product; do mkdir -p target/lambda/$f; echo $f >target/lambda/$f/bootstrap; done',
+    );
     return this.run('scripts/package.sh', [], env);
   }
 }
 
-export const forStage = (stage) => ({ STAGE: stage, TARGET_ACCOUNT_ID: account, CF_EXECUTION_ROLE: executionRole, AWS_REGION: 'eu-west-1' });
+export const forStage = (stage) => ({
+  STAGE: stage,
+  TARGET_ACCOUNT_ID: account,
+  CF_EXECUTION_ROLE: executionRole,
+  AWS_REGION: 'eu-west-1',
+});

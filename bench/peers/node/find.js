@@ -1,7 +1,7 @@
 // `GET /product/find/{id}`, the plain way.
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 
-const client = new DynamoDBClient({})
+const client = new DynamoDBClient({});
 
 export async function handler(event) {
   const { Item: item } = await client.send(
@@ -9,11 +9,11 @@ export async function handler(event) {
       TableName: process.env.DYNAMODB_TABLE,
       Key: { id: { S: event.pathParameters.id } },
     }),
-  )
-  const headers = { 'Content-Type': 'application/json' }
+  );
+  const headers = { 'Content-Type': 'application/json' };
   if (!item) {
-    return { statusCode: 404, headers, body: JSON.stringify({ message: 'not found' }) }
+    return { statusCode: 404, headers, body: JSON.stringify({ message: 'not found' }) };
   }
-  const product = { id: item.id.S, title: item.title.S, description: item.description.S, price: item.price.N }
-  return { statusCode: 200, headers, body: JSON.stringify(product) }
+  const product = { id: item.id.S, title: item.title.S, description: item.description.S, price: item.price.N };
+  return { statusCode: 200, headers, body: JSON.stringify(product) };
 }
