@@ -209,8 +209,8 @@ fn problems_of_api_gateway() -> Vec<Problem> {
         title: String,
     }
     // Read by itself: the functions of CloudFormation around it are no JSON.
-    let stack: serde_yaml_ng::Value =
-        serde_yaml_ng::from_str(include_str!("../../serverless.yml")).expect("serverless.yml is YAML");
+    let stack: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))
+        .expect("serverless.yml is YAML");
     let responses = stack["custom"]["gatewayResponses"].clone();
     let responses: BTreeMap<String, Response> =
         serde_yaml_ng::from_value(responses).expect("responses");
