@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds both functions and packages the stack of one stage into dist/.
+# Packages the stack of one stage, with the zips of scripts/build.sh, into dist/package.
 # Makes no AWS call and needs no credentials. scripts/deploy.sh deploys what it makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,19 +17,10 @@ fail() {
 architecture=${ARCHITECTURE:-arm64}
 [[ $architecture =~ ^(arm64|x86_64)$ ]] || fail "ARCHITECTURE must be arm64 or x86_64, and is '$architecture'"
 table=${TABLE_NAME:-PRODUCT_CATALOG}
-
-rm -rf dist
-mkdir dist
-# The folder of a build, which CodeBuild makes anew each time, must not be told by what is built in it.
-export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=."
-cargo lambda build --release --locked "--${architecture/_/-}" --package create-product --package find-product
 for function in create-product find-product; do
-  # A zip keeps the time and the mode of its files: fixed ones, so that equal code has an equal hash.
-  chmod 755 "target/lambda/$function/bootstrap"
-  TZ=UTC touch --date 1980-01-01 "target/lambda/$function/bootstrap"
-  TZ=UTC python3 -m zipfile --create "dist/$function.zip" "target/lambda/$function/bootstrap"
+  [[ -f dist/$function.zip ]] || fail "there is no dist/$function.zip: run scripts/build.sh first"
 done
-sha256sum dist/*.zip
 
+rm -rf dist/package
 node_modules/.bin/osls package --stage "$STAGE" --package dist/package \
   --param "cfnRoleArn=$CF_EXECUTION_ROLE" --param "architecture=$architecture" --param "tableName=$table"

@@ -16,7 +16,7 @@ const deployRole = {
 // What the smoke test creates and finds.
 const product = '{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}';
 
-test('packaging refuses what it would package wrongly, before it builds', async (t) => {
+test('packaging refuses what it would package wrongly, before it calls osls', async (t) => {
   const refusals = [
     [{ STAGE: undefined }, "package.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
     [{ STAGE: 'dev' }, "package.sh: STAGE must be DEV, STAGE or PROD, and is 'dev'\n"],
@@ -39,13 +39,25 @@ test('packaging refuses what it would package wrongly, before it builds', async 
     [{ AWS_REGION: undefined }, 'package.sh: AWS_REGION must be the region to deploy to, and is not set\n'],
     [{ ARCHITECTURE: 'arm' }, "package.sh: ARCHITECTURE must be arm64 or x86_64, and is 'arm'\n"],
   ];
-  for (const [env, line] of refusals) {
-    const workspace = await Workspace.create(t);
-    const packaged = await workspace.package(defined({ ...forStage('DEV'), ...env }));
+  const workspace = await Workspace.create(t);
+  await workspace.withoutOsls();
+  const refused = async (env, line) => {
+    const packaged = await workspace.run('scripts/package.sh', [], defined({ ...forStage('DEV'), ...env }));
     assert.equal(packaged.code, 1);
     assert.equal(packaged.stderr, line);
-    assert.deepEqual(await workspace.calls(), []);
-  }
+  };
+  await refused({}, 'package.sh: there is no dist/create-product.zip: run scripts/build.sh first\n');
+  await workspace.build({});
+  for (const [env, line] of refusals) await refused(env, line);
+  assert.doesNotMatch((await workspace.calls()).join('\n'), /osls/);
+});
+
+test('building refuses an architecture that Lambda does not have, before it builds', async (t) => {
+  const workspace = await Workspace.create(t);
+  const built = await workspace.build({ ARCHITECTURE: 'arm' });
+  assert.equal(built.code, 1);
+  assert.equal(built.stderr, "build.sh: ARCHITECTURE must be arm64 or x86_64, and is 'arm'\n");
+  assert.deepEqual(await workspace.calls(), []);
 });
 
 test('a build that fails leaves no package, not even an older one', async (t) => {
@@ -53,9 +65,9 @@ test('a build that fails leaves no package, not even an older one', async (t) =>
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
   await access(workspace.path('dist/package/serverless-state.json'));
   await workspace.command('cargo', 'echo "error: could not compile" >&2; exit 101');
-  const packaged = await workspace.run('scripts/package.sh', [], forStage('DEV'));
-  assert.equal(packaged.code, 101);
-  assert.equal(packaged.stderr, 'error: could not compile\n');
+  const built = await workspace.run('scripts/build.sh', [], {});
+  assert.equal(built.code, 101);
+  assert.equal(built.stderr, 'error: could not compile\n');
   await assert.rejects(access(workspace.path('dist/package')));
 });
 

@@ -71,13 +71,19 @@ export class Workspace {
     });
   }
 
-  /** Packages with scripts/package.sh, over a cargo that builds in no time. */
-  async package(env) {
+  /** Builds with scripts/build.sh, over a cargo that builds in no time. */
+  async build(env) {
     await this.command(
       'cargo',
       'for f in create-product find-product; do mkdir -p target/lambda/$f; echo $f >target/lambda/$f/bootstrap; done',
     );
-    return this.run('scripts/package.sh', [], env);
+    return this.run('scripts/build.sh', [], env);
+  }
+
+  /** Builds, and packages with scripts/package.sh. */
+  async package(env) {
+    const built = await this.build(env);
+    return built.code === 0 ? this.run('scripts/package.sh', [], env) : built;
   }
 }
 
