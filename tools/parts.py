@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Runs the parts of `make test` or `make verify`, two at a time, and prints how long each took.
+
+tools/parts.toml lists them. A part runs after the parts that make what it needs, and only if one of its inputs has
+changed since it last passed. Usage: tools/parts.py test|verify
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.exit(f"error: python3 is {sys.version.split()[0]}, must be 3.11 or newer")
+
+import tomllib
+
+ROOT = Path.cwd()
+STATE = ROOT / "target/parts"
+AT_ONCE = 2
+
+
+@dataclass
+class Part:
+    """One row of the table: a command, by default the target of the Makefile with the part's name."""
+
+    name: str
+    command: str = ""
+    # What it reads, as git pathspecs. A part without inputs makes something for others, and always runs.
+    inputs: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    # Programs that not every machine has, each with the Debian package that has it.
+    needs: dict[str, str] = field(default_factory=dict)
+    # Whether it measures, and must have the machine to itself.
+    alone: bool = False
+    result: str = ""
+    seconds: float = 0.0
+
+    def __post_init__(self):
+        self.command = self.command or f"make --no-print-directory {self.name}"
+        self.log = STATE / f"{self.name}.log"
+        self.state = STATE / f"{self.name}.json"
+
+
+    def key(self) -> str:
+        """A hash of everything that the part depends on."""
+        always = ["Makefile", "rust-toolchain.toml", "tools"]
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *always, *self.inputs]
+        listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        digest = hashlib.sha256(self.command.encode())
+        for name in sorted(set(listed.split("\0")) - {""}):
+            file = ROOT / name
+            content = os.readlink(file).encode() if file.is_symlink() else file.read_bytes() if file.exists() else b""
+            digest.update(f"{name} {len(content)} ".encode() + content)
+        return digest.hexdigest()
+
+    def last(self) -> dict:
+        return json.loads(self.state.read_text()) if self.state.exists() else {}
+
+    def run(self, running: dict):
+        """Sets `result` and `seconds`; what the command prints goes to the log."""
+        key = self.key() if self.inputs else None
+        last = self.last()
+        if key and last.get("key") == key:
+            self.result, self.seconds = "unchanged", last["seconds"]
+            return
+        self.state.unlink(missing_ok=True)
+        began = time.monotonic()
+        with self.log.open("w") as log:
+            process = subprocess.Popen(
+                self.command, shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment()
+            )
+            running[self.name] = process
+            code = process.wait()
+            del running[self.name]
+        self.seconds = time.monotonic() - began
+        self.result = "passed" if code == 0 else "failed"
+        if code == 0:
+            self.state.write_text(json.dumps({"key": key, "seconds": self.seconds}))
+
+
+def missing(programs: dict[str, str]) -> dict[str, str]:
+    """Those of which no name is found on PATH: `a|b` is there if a or b is."""
+    return {names: how for names, how in programs.items() if not any(map(shutil.which, names.split("|")))}
+
+
+def environment() -> dict[str, str]:
+    """Ours, without the job server of a `make -j` that started us: its pipes are closed here."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+
+
+def load(plan: str) -> tuple[dict[str, str], list[Part]]:
+    """What every part needs, and the parts of a plan. `verify` has those of `test` too, some with another command."""
+    tables = tomllib.loads((ROOT / "tools/parts.toml").read_text())
+    chosen = {**tables["test"], **(tables["verify"] if plan == "verify" else {})}
+    return tables["prerequisites"], [Part(name, **settings) for name, settings in chosen.items()]
+
+
+def play(parts: list[Part], running: dict):
+    """Runs all parts, two at a time and those that measure alone, in the order of the list where there is a choice."""
+    by_name = {part.name: part for part in parts}
+    waiting = [part for part in parts if not part.result]
+    started: dict[Future, Part] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            while waiting or started:
+                for part in list(waiting):
+                    before = [by_name[name].result for name in part.after]
+                    if any(result in ("failed", "not run", "skipped") for result in before):
+                        part.result = "not run"
+                    elif len(started) < (1 if part.alone else AT_ONCE) and all(before):
+                        started[pool.submit(part.run, running)] = part
+                    else:
+                        if part.alone:
+                            break
+                        continue
+                    waiting.remove(part)
+                    if part.alone:
+                        break
+                done, _ = wait(started, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                    tell(started.pop(future))
+        finally:
+            for process in list(running.values()):
+                os.killpg(process.pid, signal.SIGTERM)
+
+
+def tell(part: Part):
+    if part.result != "unchanged":
+        print(f"{part.result:>7} {span(part.seconds):>12}  {part.name}", flush=True)
+    if part.result == "failed":
+        print("".join(part.log.read_text(errors="replace").splitlines(keepends=True)[-60:]))
+        print(f"The whole output of {part.name} is in {part.log.relative_to(ROOT)}.\n", flush=True)
+
+
+def span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:2} s" if minutes else f"{rest} s"
+
+
+def table(parts: list[Part], seconds: float) -> str:
+    """The result and the duration of each part, as Markdown."""
+    rows = [("part", "result", "duration"), ("---", "---", "---:")]
+    for part in parts:
+        took = "" if part.result in ("skipped", "not run") else span(part.seconds)
+        result = part.result
+        if result == "unchanged":
+            result, took = "not run: no input has changed", f"({took})"
+        rows.append((part.name, result, took))
+    rows.append(("all, two at a time", "", span(seconds)))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths))} |" for row in rows)
+
+
+def main(plan: str) -> int:
+    prerequisites, parts = load(plan)
+    absent = missing(prerequisites)
+    if not importlib.util.find_spec("ensurepip"):
+        absent["python3's venv"] = "apt-get install python3-venv"
+    skipped = {part.name: missing(part.needs) for part in parts}
+    how = [
+        f"{name} needs {' and '.join(programs)}: apt-get install {' '.join(dict.fromkeys(programs.values()))}"
+        for name, programs in skipped.items()
+        if programs
+    ]
+    errors = [f"{program} is missing: {command}" for program, command in absent.items()]
+    if os.environ.get("CI") == "true":
+        errors += how
+    if errors:
+        print("\n".join(f"error: {error}" for error in errors), file=sys.stderr)
+        return 1
+
+    STATE.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        part.result = "skipped" if skipped[part.name] else ""
+        if plan == "verify":
+            part.state.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began = time.monotonic()
+    try:
+        play(parts, {})
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+
+    print(f"\n{table(parts, time.monotonic() - began)}\n")
+    for line in how:
+        print(f"skipped: {line}")
+    passed, skips = (sum(part.result in results for part in parts) for results in (("passed", "unchanged"), ("skipped",)))
+    print(f"{passed} passed, {len(parts) - passed - skips} failed, {skips} skipped")
+    return int(passed + skips < len(parts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
