@@ -830,9 +830,9 @@ test('no statement allows an action with a wildcard, and every one says in its S
 test('every "*" has its reason beside it', () => {
   for (const path of templates) {
     const lines = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8').split('\n');
-    const wild = lines.filter((line) => /(Resource|Action): '?(\*|[a-z0-9]+:\*)'?( |$)/.test(line));
+    const wild = lines.filter((line) => /(Resource|Action): "?(\*|[a-z0-9]+:\*)"?( |$)/.test(line));
     assert.ok(path === 'pipeline/pipeline.yml' ? wild.length === 4 : wild.length > 0, path);
-    for (const line of wild) assert.match(line, /\* ?'? # \w/, `${path}: ${line}`);
+    for (const line of wild) assert.match(line, /\* ?"? # \w/, `${path}: ${line}`);
   }
 });
 
