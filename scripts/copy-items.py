@@ -52,7 +52,8 @@ def main() -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"copy-items.py: {error}", file=sys.stderr)
         return 1
-    print(f"Read {read} items of {arguments.source}, wrote {written} into {arguments.target}, left {read - written} as they were there")
+    copied = f"Read {read} items of {arguments.source}, wrote {written} into {arguments.target}"
+    print(f"{copied}, left {read - written} as they were there")
     return 0
 
 

@@ -8,6 +8,8 @@ trap 'rm -rf "$packaged"' EXIT
 .venv/bin/shellcheck scripts/*.sh tests/schemathesis/run.sh .ci/run
 
 node_modules/.bin/biome check --config-path tools/biome.config.jsonc --error-on-warnings
+.venv/bin/ruff check --config tools/ruff.toml
+.venv/bin/ruff format --config tools/ruff.toml --check
 
 REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml
 

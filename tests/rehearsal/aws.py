@@ -47,7 +47,8 @@ class Aws:
     def start(self):
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.ca)
-        certificate = authority.issue_cert("localhost", "*.localhost", "127.0.0.1", f"*.execute-api.{REGION}.amazonaws.com")
+        names = ("localhost", "*.localhost", "127.0.0.1", f"*.execute-api.{REGION}.amazonaws.com")
+        certificate = authority.issue_cert(*names)
         certificate.private_key_and_cert_chain_pem.write_to_path(self.folder / "server.pem")
         (self.folder / "tmp").mkdir()
         environment = {
@@ -71,7 +72,9 @@ class Aws:
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
         with self.log.open("wb") as log:
             # A session of its own: the functions that it starts end with it.
-            self.server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.server = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         trust = ssl.create_default_context(cafile=str(self.ca))
         for _ in range(300):
             try:
@@ -110,7 +113,13 @@ class Aws:
     @functools.cache
     def client(self, service: str, key: str, secret: str, token: str | None = None):
         return self.session.create_client(
-            service, REGION, endpoint_url=self.url, verify=str(self.ca), aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token
+            service,
+            REGION,
+            endpoint_url=self.url,
+            verify=str(self.ca),
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
         )
 
     def ask(self, credentials: dict, service: str, operation: str, **parameters) -> dict:
@@ -127,7 +136,8 @@ class Aws:
         """The credentials of a role."""
         answer = self.ask(credentials, "sts", "assume_role", RoleArn=role, RoleSessionName="rehearsal", **parameters)
         with self.handed_out.open("a") as kept:
-            print(json.dumps({name: answer[name] for name in ("AssumedRoleUser", "Credentials")}, default=str), file=kept)
+            told = {name: answer[name] for name in ("AssumedRoleUser", "Credentials")}
+            print(json.dumps(told, default=str), file=kept)
         given = answer["Credentials"]
         return {
             "AWS_ACCESS_KEY_ID": given["AccessKeyId"],

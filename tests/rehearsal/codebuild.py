@@ -9,7 +9,7 @@ import zipfile
 
 import yaml
 
-from aws import Aws, Failed, end, root_of, TOOLS
+from aws import TOOLS, Aws, Failed, end, root_of
 
 
 class Project:
@@ -28,7 +28,8 @@ class Project:
         # takes to get its credentials, the role trusts the account, as any service's role does there.
         name = self.role.rsplit("/", 1)[1]
         trust = self.aws.ask(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-        open_trust = json.dumps({**trust, "Statement": [{k: v for k, v in each.items() if k != "Condition"} for each in trust["Statement"]]})
+        statements = [{k: v for k, v in each.items() if k != "Condition"} for each in trust["Statement"]]
+        open_trust = json.dumps({**trust, "Statement": statements})
         update = functools.partial(self.aws.ask, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
         update(PolicyDocument=open_trust)
         try:
@@ -37,7 +38,10 @@ class Project:
             update(PolicyDocument=json.dumps(trust))
 
     def build(self, source: pathlib.Path, artifact: pathlib.Path, log: pathlib.Path, say) -> int:
-        """Runs the buildspec's phases in `source` and zips its artifacts: the exit code of the first command that fails, or 0."""
+        """Runs the buildspec's phases in `source` and zips its artifacts.
+
+        Gives the exit code of the first command that fails, or 0.
+        """
         spec = yaml.safe_load((source / self.buildspec).read_text())
         variables = {**spec.get("env", {}).get("variables", {}), **self.environment, "CODEBUILD_SRC_DIR": str(source)}
         environment = {**self.aws.environment(self.credentials), **variables}
@@ -48,7 +52,13 @@ class Project:
                     written.flush()
                     since = time.monotonic()
                     process = subprocess.Popen(
-                        ["bash", "-c", command], cwd=source, env=environment, stdin=subprocess.DEVNULL, stdout=written, stderr=written, start_new_session=True
+                        ["bash", "-c", command],
+                        cwd=source,
+                        env=environment,
+                        stdin=subprocess.DEVNULL,
+                        stdout=written,
+                        stderr=written,
+                        start_new_session=True,
                     )
                     try:
                         code = process.wait()

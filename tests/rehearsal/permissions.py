@@ -2,7 +2,7 @@
 
 import json
 
-from aws import Aws, Failed, root_of, TARGET
+from aws import TARGET, Aws, Failed, root_of
 
 # What the role may do and no call has shown, and why it may.
 UNSEEN = {

@@ -1,7 +1,8 @@
 """A push to master, whole, on two emulated AWS accounts: `make rehearse`.
 
 It does what docs/deploy.md says, and docs/runbook.md and docs/migrate.md, by running the commands in them, and plays
-what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real thing.
+what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real
+thing.
 """
 
 import fcntl
@@ -21,7 +22,7 @@ import zipfile
 import yaml
 
 import permissions
-from aws import ARCHITECTURE, Aws, Failed, REGION, ROOT, root_of, TARGET, TOOLS
+from aws import ARCHITECTURE, REGION, ROOT, TARGET, TOOLS, Aws, Failed, root_of
 from codebuild import Project, unzip
 
 STRANGER = "333333333333"
@@ -34,7 +35,8 @@ DEPLOYMENT_ROLE = "cross-account-role-serverless-deployment-DEV"
 PLAYED = ("AWS::CodeCommit::Repository", "AWS::CodePipeline::Pipeline")
 NOT_SHOWN = """
   Not shown here, because the emulator has no CodeCommit, CodePipeline and CodeBuild that run:
-    - that they work with these roles and images, and nobody else does: tests/deployment/policies.test.mjs asks an evaluator
+    - that they work with these roles and images, and nobody else does: tests/deployment/policies.test.mjs asks an
+      evaluator
     - the execution role and who may pass it, which the emulator does not enforce: asked there, too, and held against
       the permissions that CloudFormation's resource schemas name
     - API Gateway's limits, logs and traces, and its times
@@ -84,7 +86,8 @@ class Rehearsal:
         since = time.monotonic()
         environment = {**self.aws.environment({}), **self.git(), **self.variables, **chosen}
         command = f"{commands}\nenv -0 >{self.folder}/variables"
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=self.clone, env=environment, capture_output=True, text=True)
+        shell = ["bash", "-euo", "pipefail", "-c", command]
+        done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
         self.detail("done", since)
@@ -96,8 +99,8 @@ class Rehearsal:
         chosen = dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
         names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "EXTERNAL_ID")
         self.variables = {name: chosen[name] for name in names} | {"ARCHITECTURE": ARCHITECTURE}
-        expect(self.variables["TOOLS_ACCOUNT"] == TOOLS and self.variables["TARGET_ACCOUNT"] == TARGET and self.variables["AWS_REGION"] == REGION,
-               "docs/deploy.md chooses other accounts or another region than the rehearsal")
+        ours = {"TOOLS_ACCOUNT": TOOLS, "TARGET_ACCOUNT": TARGET, "AWS_REGION": REGION}
+        expect(ours.items() <= self.variables.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
 
     def git(self) -> dict:
         """git, to which this folder is CodeCommit."""
@@ -106,11 +109,13 @@ class Rehearsal:
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.file://{self.bare.parent}/.insteadOf",
             "GIT_CONFIG_VALUE_0": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/",
-            **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "An engineer"), ("EMAIL", "engineer@example.com"))},
+            **{f"GIT_{who}_NAME": "An engineer" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "engineer@example.com" for who in ("AUTHOR", "COMMITTER")},
         }
 
     def in_clone(self, *command):
-        done = subprocess.run(command, cwd=self.clone, env={**self.aws.environment({}), **self.git()}, capture_output=True, text=True)
+        environment = {**self.aws.environment({}), **self.git()}
+        done = subprocess.run(command, cwd=self.clone, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"{' '.join(command)}: {done.stderr.strip()}")
         return done.stdout
@@ -133,15 +138,20 @@ class Rehearsal:
             "fi\n"
         )
         shim.chmod(0o755)
-        profiles = [f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n" for name, account in (("tools", TOOLS), ("target", TARGET))]
+        profiles = [
+            f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n"
+            for name, account in (("tools", TOOLS), ("target", TARGET))
+        ]
         (self.folder / "aws.config").write_text("".join(profiles))
         (self.folder / ".curlrc").write_text(f'cacert = "{self.aws.ca}"\nconnect-to = "::127.0.0.1:{self.aws.port}"\n')
         trusted = os.environ.get("NODE_EXTRA_CA_CERTS")
-        (self.folder / "node.pem").write_text(self.aws.ca.read_text() + (pathlib.Path(trusted).read_text() if trusted else ""))
+        others = pathlib.Path(trusted).read_text() if trusted else ""
+        (self.folder / "node.pem").write_text(self.aws.ca.read_text() + others)
 
         subprocess.run(["git", "init", "--quiet", "--bare", str(self.bare)], check=True)
         subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(self.clone)], check=True)
-        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True)
+        list_files = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(list_files, cwd=ROOT, check=True, capture_output=True, text=True)
         for name in filter(None, listed.stdout.split("\0")):
             (self.clone / name).unlink(missing_ok=True)
             if (ROOT / name).exists():
@@ -164,32 +174,40 @@ class Rehearsal:
         """Whether the event that CodeCommit sends for a push to `branch` starts the pipeline."""
         account = f"{REGION}:{TOOLS}"
         event = {
-            "version": "0", "id": "1", "account": TOOLS, "region": REGION, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "source": "aws.codecommit", "detail-type": "CodeCommit Repository State Change",
+            "version": "0",
+            "id": "1",
+            "account": TOOLS,
+            "region": REGION,
+            "time": now(),
+            "source": "aws.codecommit",
+            "detail-type": "CodeCommit Repository State Change",
             "resources": [f"arn:aws:codecommit:{account}:{REPOSITORY}"],
             "detail": {
-                "event": "referenceUpdated", "referenceType": "branch", "referenceName": branch,
-                "repositoryName": REPOSITORY, "commitId": self.in_clone("git", "rev-parse", "HEAD").strip(),
+                "event": "referenceUpdated",
+                "referenceType": "branch",
+                "referenceName": branch,
+                "repositoryName": REPOSITORY,
+                "commitId": self.in_clone("git", "rev-parse", "HEAD").strip(),
             },
-        }  # fmt: skip
+        }
         tools = root_of(TOOLS)
         rule = self.aws.ask(tools, "events", "describe_rule", Name=f"{SERVICE}-push")
         [target] = self.aws.ask(tools, "events", "list_targets_by_rule", Rule=f"{SERVICE}-push")["Targets"]
         expect(target["Arn"] == f"arn:aws:codepipeline:{account}:{SERVICE}", "the rule starts this pipeline")
-        return self.aws.ask(tools, "events", "test_event_pattern", EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
+        pattern = {"EventPattern": rule["EventPattern"], "Event": json.dumps(event)}
+        return self.aws.ask(tools, "events", "test_event_pattern", **pattern)["Result"]
 
     def pipeline(self, title: str):
         """CodePipeline's stages, in the order of the template: each build's artifact is the next one's source."""
         resources = yaml.load((ROOT / "pipeline/pipeline.yml").read_text(), Tags)["Resources"]
         stages = resources["Pipeline"]["Properties"]["Stages"]
-        expect([stage["Name"] for stage in stages] == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
+        names = [stage["Name"] for stage in stages]
+        expect(names == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
         artifact = self.folder / "source.zip"
         subprocess.run(["git", "archive", "--format=zip", f"--output={artifact}", "master"], cwd=self.bare, check=True)
         for stage in stages[1:]:
             [action] = stage["Actions"]
-            logical_id = action["Configuration"]["ProjectName"]
-            described = self.aws.ask(root_of(TOOLS), "cloudformation", "describe_stack_resource", StackName=PIPELINE, LogicalResourceId=logical_id)
-            project = self.project(described["StackResourceDetail"]["PhysicalResourceId"])
+            project = self.project(self.resource(TOOLS, PIPELINE, action["Configuration"]["ProjectName"]))
             self.step(f"{stage['Name']} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
             self.detail(f"as {project.role}")
             artifact = self.build(project, stage["Name"], artifact)
@@ -217,8 +235,9 @@ class Rehearsal:
                     (ROOT / cached).mkdir(exist_ok=True)
                     (self.source / cached).symlink_to(ROOT / cached)
                 (self.source / ".git/info/exclude").write_text(".tools\ntarget\n")
-            for command in (["fetch", "--quiet", str(self.bare), "master"], ["checkout", "--quiet", "--force", "FETCH_HEAD"], ["clean", "-fdq"]):
-                subprocess.run(["git", *command], cwd=self.source, check=True)
+            subprocess.run(["git", "fetch", "--quiet", str(self.bare), "master"], cwd=self.source, check=True)
+            subprocess.run(["git", "checkout", "--quiet", "--force", "FETCH_HEAD"], cwd=self.source, check=True)
+            subprocess.run(["git", "clean", "-fdq"], cwd=self.source, check=True)
             return self.source
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         unzip(artifact, folder)
@@ -226,8 +245,7 @@ class Rehearsal:
 
     def hand_on(self, project: Project, artifact: pathlib.Path):
         """The artifact goes through the pipeline's bucket, with the build's own permissions."""
-        outputs = self.aws.ask(root_of(TOOLS), "cloudformation", "describe_stacks", StackName=PIPELINE)["Stacks"][0]["Outputs"]
-        [bucket] = [each["OutputValue"] for each in outputs if each["OutputKey"] == "OutCodePipelineS3Bucket"]
+        bucket = self.output(TOOLS, PIPELINE, "OutCodePipelineS3Bucket")
         where = {"Bucket": bucket, "Key": f"{SERVICE}/{artifact.name}"}
         self.aws.ask(project.credentials, "s3", "put_object", Body=artifact.read_bytes(), **where)
         read = self.aws.ask(project.credentials, "s3", "get_object", **where)["Body"].read()
@@ -250,11 +268,15 @@ class Rehearsal:
     def stories(self):
         deploy, build = self.project(f"{SERVICE}-deploy"), self.project(f"{SERVICE}-build")
         external_id = self.variables["EXTERNAL_ID"]
-        expect(self.assume_deployment_role(deploy.credentials, external_id) == "", "the deploy project assumes the deployment role")
-        self.refused("the deploy project with another external id", self.assume_deployment_role(deploy.credentials, external_id + "x"), "AccessDenied")
-        self.refused("the build project with the right external id", self.assume_deployment_role(build.credentials, external_id), "AccessDenied")
-        self.refused("the tools account's administrator with the right external id", self.assume_deployment_role(root_of(TOOLS), external_id), "AccessDenied")
-        self.refused("a third account's administrator with the right external id", self.assume_deployment_role(root_of(STRANGER), external_id), "AccessDenied")
+        said = self.assume_deployment_role(deploy.credentials, external_id)
+        expect(said == "", f"the deploy project assumes the deployment role: {said}")
+        for story, credentials, given in (
+            ("the deploy project with another external id", deploy.credentials, external_id + "x"),
+            ("the build project with the right external id", build.credentials, external_id),
+            ("the tools account's administrator with the right external id", root_of(TOOLS), external_id),
+            ("a third account's administrator with the right external id", root_of(STRANGER), external_id),
+        ):
+            self.refused(story, self.assume_deployment_role(credentials, given), "AccessDenied")
 
         since = time.monotonic()
         folder = self.unpacked("Deploy", self.folder / "build.zip")
@@ -269,8 +291,9 @@ class Rehearsal:
         item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         log = self.work / "failing-smoke-test.log"
-        code = deploy.build(self.unpacked("Deploy", self.folder / "build.zip"), self.folder / "none.zip", log, lambda *_, **__: None)
-        expect(code == 1 and not (self.folder / "none.zip").exists(), "a failing smoke test fails the stage")
+        folder, artifact = self.unpacked("Deploy", self.folder / "build.zip"), self.folder / "none.zip"
+        code = deploy.build(folder, artifact, log, lambda *_, **__: None)
+        expect(code == 1 and not artifact.exists(), "a failing smoke test fails the stage")
         self.refused("a deployment whose smoke test fails", log.read_text(), "smoke-test.sh: POST")
         self.detail("all of them", since)
 
@@ -282,7 +305,10 @@ class Rehearsal:
     def handed_out(self) -> list:
         """All credentials that sts has handed out: role, access key, secret, token."""
         text = self.aws.handed_out.read_text()
-        given = [[each["AssumedRoleUser"]["Arn"], *(each["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))] for each in answers(text)]
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        given = [
+            [each["AssumedRoleUser"]["Arn"], *(each["Credentials"][name] for name in names)] for each in answers(text)
+        ]
         printed = [["", *line.split("\t")] for line in text.splitlines() if re.fullmatch(r"\S+\t\S+\t\S+", line)]
         return given + printed
 
@@ -294,7 +320,10 @@ class Rehearsal:
         permissions.compare(allowed, recorded)
         for action in allowed:
             expect(fails(permissions.compare, allowed - {action}, recorded), f"without {action} something is missing")
-        self.detail(f"{len(allowed)} actions are allowed: {len(recorded)} were needed here, and {len(permissions.UNSEEN)} have a reason:")
+        excused = len(permissions.UNSEEN)
+        self.detail(
+            f"{len(allowed)} actions are allowed: {len(recorded)} were needed here, and {excused} have a reason:"
+        )
         for action, reason in permissions.UNSEEN.items():
             self.detail(f"  {action}: {reason}")
 
@@ -303,18 +332,28 @@ class Rehearsal:
         secrets = {secret.encode() for _, _, *each in self.handed_out() for secret in each} | {self.api_key().encode()}
         expect(len(secrets) >= 10, "credentials were handed out")
         places = {"the output": "\n".join(self.output).encode()}
-        files = [*self.work.glob("*.log"), *self.folder.glob("*.zip"), *self.clone.rglob("*"), *self.folder.glob("tmp?*/**/*"), *(self.source / "dist").rglob("*")]
+        files = [
+            *self.work.glob("*.log"),
+            *self.folder.glob("*.zip"),
+            *self.clone.rglob("*"),
+            *self.folder.glob("tmp?*/**/*"),
+            *(self.source / "dist").rglob("*"),
+        ]
         for file in files:
             if file.is_file() and "node_modules" not in file.parts:
                 places[str(file)] = file.read_bytes()
                 if file.suffix == ".zip":
                     zipped = zipfile.ZipFile(file)
                     places |= {f"{file}: {name}": zipped.read(name) for name in zipped.namelist()}
-        found = lambda content: any(secret in content for secret in secrets)
+
+        def found(content: bytes) -> bool:
+            return any(secret in content for secret in secrets)
+
         expect(found(self.aws.handed_out.read_bytes()), "a secret is found where there is one")
         for place, content in places.items():
             expect(not found(content), f"no credentials are in {place}")
-        self.detail(f"{len(secrets)} secrets were handed out, and none of them is in {len(places)} outputs, logs, artifacts and files")
+        where = f"{len(places)} outputs, logs, artifacts and files"
+        self.detail(f"{len(secrets)} secrets were handed out, and none of them is in {where}")
 
     def stacks(self, account: str) -> list:
         listed = self.aws.ask(root_of(account), "cloudformation", "list_stacks")["StackSummaries"]
@@ -352,17 +391,24 @@ class Rehearsal:
         self.step("Create a product and find it")
         for answer in self.guide("5. Create a product and find it").replace("}{", "}\n{").splitlines():
             self.detail(answer)
-        self.step("Hold the deployed API to openapi.yaml, and walk through it with Postman's collection, through API Gateway")
+        self.step(
+            "Hold the deployed API to openapi.yaml, and walk through it with Postman's collection, through API Gateway"
+        )
         self.contract()
 
         self.step("Push a change: functions of 256 MB, who creates must sign, who finds must have a key")
         file = self.clone / "serverless.yml"
         text = file.read_text()
-        for old, new in (("memory: 128", "memory: 256"), ("createAuthorization: NONE", "createAuthorization: AWS_IAM"), ("findAuthorization: NONE", "findAuthorization: API_KEY")):
+        for old, new in (
+            ("memory: 128", "memory: 256"),
+            ("createAuthorization: NONE", "createAuthorization: AWS_IAM"),
+            ("findAuthorization: NONE", "findAuthorization: API_KEY"),
+        ):
             expect(old in text, f"serverless.yml has {old}")
             text = text.replace(old, new)
         file.write_text(text)
-        self.in_clone("git", "commit", "--quiet", "--all", "--message", "Give the functions more memory, and say who may call them")
+        message = "Give the functions more memory, and say who may call them"
+        self.in_clone("git", "commit", "--quiet", "--all", "--message", message)
         self.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
         expect(self.memory() == 128, "the functions have 128 MB")
         self.pipeline("the change")
@@ -399,8 +445,10 @@ class Rehearsal:
         log = self.work / f"{what.replace(' ', '-')}.log"
         since = time.monotonic()
         with log.open("w") as written:
-            environment = self.aws.environment({}) | {"CATALOG_URL": url, "NODE_EXTRA_CA_CERTS": str(self.aws.ca)} | variables
-            done = subprocess.run([word.replace("URL", url) for word in command], cwd=ROOT, env=environment, stdout=written, stderr=written)
+            here = {"CATALOG_URL": url, "NODE_EXTRA_CA_CERTS": str(self.aws.ca)}
+            environment = self.aws.environment({}) | here | variables
+            command_here = [word.replace("URL", url) for word in command]
+            done = subprocess.run(command_here, cwd=ROOT, env=environment, stdout=written, stderr=written)
         if done.returncode != 0:
             raise Failed(f"the deployed API does not hold {what}: see {log}")
         self.detail(" ".join(command), since)
@@ -409,12 +457,17 @@ class Rehearsal:
     def contract(self):
         # cargo itself needs nothing of the network any more.
         offline = {"SSL_CERT_FILE": str(self.aws.ca), "CARGO_NET_OFFLINE": "true"}
-        tests = self.holds("the contract", ["cargo", "test", "--locked", "--package", "tests", "--test", "contract", "--", "--ignored"], **offline)
+        contract = "cargo test --locked --package tests --test contract -- --ignored"
+        tests = self.holds("the contract", contract.split(), **offline)
         expect("1 passed" in tests, "the deployed API was held to the contract")
         # As README.md has it.
         self.holds("what makes a collection for Postman", ["make", "postman"])
-        walk = ["node_modules/.bin/newman", "run", "dist/postman/collection.json", "--folder", "walk", "--environment", "dist/postman/deployed.json", "--env-var", "baseUrl=URL"]
-        expect("Create a product" in self.holds("what a walk with Postman expects", walk), "newman walked through the deployed API")
+        walk = (
+            "node_modules/.bin/newman run dist/postman/collection.json --folder walk "
+            "--environment dist/postman/deployed.json --env-var baseUrl=URL"
+        )
+        walked = self.holds("what a walk with Postman expects", walk.split())
+        expect("Create a product" in walked, "newman walked through the deployed API")
 
     def authorization(self):
         """Only a signed request creates, and only one with the key finds."""
@@ -430,7 +483,9 @@ class Rehearsal:
     def runbook(self):
         stage = {"STAGE": "DEV"}
         body = self.aws.ask(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
-        expect(f'"FunctionName","{SERVICE}-create"' in body and "${" not in body, "the dashboard names what was deployed")
+        expect(
+            f'"FunctionName","{SERVICE}-create"' in body and "${" not in body, "the dashboard names what was deployed"
+        )
         self.detail(f"the dashboard {SERVICE} has {len(json.loads(body)['widgets'])} parts")
 
         page = self.page()
@@ -447,16 +502,17 @@ class Rehearsal:
         expect(request in line and "404" in line, f"the log tells how request {request} was answered: {line}")
         self.detail(f"request {request} is in the log, with the answer 404")
 
-        self.guide("Restore the table", RUNBOOK, slice(1), WHEN=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **stage)
+        self.guide("Restore the table", RUNBOOK, slice(1), WHEN=now(), **stage)
         table, spoilt = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
-        expect('"status":500' in self.curl(*key, f"{self.endpoint}/product/find/1001"), "product 1001 is spoilt")
+        find = (*key, f"{self.endpoint}/product/find/1001")
+        expect('"status":500' in self.curl(*find), "product 1001 is spoilt")
         copied = self.guide("Restore the table", RUNBOOK, slice(1, None), TABLE=table, **stage).splitlines()[0]
-        expect('"title":"Amazon Echo"' in self.curl(*key, f"{self.endpoint}/product/find/1001"), "product 1001 is what it was")
+        expect('"title":"Amazon Echo"' in self.curl(*find), "product 1001 is what it was")
         self.detail(f"a spoilt product is what it was: {copied}")
 
         self.guide("A leaked API key", RUNBOOK, **stage)
-        self.refused("to find with a key that has leaked", self.curl(*key, f"{self.endpoint}/product/find/1001"), '"status":403')
+        self.refused("to find with a key that has leaked", self.curl(*find), '"status":403')
 
         self.guide("Roll back", RUNBOOK)
         expect("memory: 128" in (self.clone / "serverless.yml").read_text(), "the functions are as before")
@@ -466,13 +522,20 @@ class Rehearsal:
     def page(self) -> str:
         """The URL of a queue to which the alarms are sent, as to an engineer's pager."""
         topic, queue = f"arn:aws:sns:{REGION}:{TARGET}:{SERVICE}-alarms", f"arn:aws:sqs:{REGION}:{TARGET}:pager"
-        opened = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}
+        opened = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [opened]})
         self.aws.ask(root_of(TARGET), "sns", "subscribe", TopicArn=topic, Protocol="sqs", Endpoint=queue)
-        return self.aws.ask(root_of(TARGET), "sqs", "create_queue", QueueName="pager", Attributes={"Policy": policy})["QueueUrl"]
+        created = self.aws.ask(root_of(TARGET), "sqs", "create_queue", QueueName="pager", Attributes={"Policy": policy})
+        return created["QueueUrl"]
 
     def migration(self):
-        """The original's table, with two items, goes from its stack to one that osls deploys as it does in the pipeline."""
+        """The original's table, with two items, goes from its stack to one that osls deploys as in the pipeline."""
         target, table, stack = root_of(TARGET), "PRODUCT_CATALOG_OF_THE_ORIGINAL", "product-catalog-service-PROD"
         chosen = {"STAGE": "PROD", "TABLE": table}
         resources = {
@@ -489,51 +552,69 @@ class Rehearsal:
             },
         }
         self.stack("the-original", resources)
-        for item in ({"id": {"S": "900"}, "title": {"S": "Of the original"}, "description": {"S": ""}, "price": {"N": "9.90"}}, {"id": {"S": "1001"}, "title": {"S": ""}}):
+        for item in (
+            {"id": {"S": "900"}, "title": {"S": "Of the original"}, "description": {"S": ""}, "price": {"N": "9.90"}},
+            {"id": {"S": "1001"}, "title": {"S": ""}},
+        ):
             self.aws.ask(target, "dynamodb", "put_item", TableName=table, Item=item)
         odd = json.loads(self.guide("What differs", MIGRATION, **chosen))
         expect([item["id"]["S"] for item in odd] == ["1001"], f"the item that is no product is listed: {odd}")
 
         copied = self.guide("Copy the table", MIGRATION, NEW="PRODUCT_CATALOG", **chosen).strip()
         mine = self.aws.ask(target, "dynamodb", "scan", TableName="PRODUCT_CATALOG")["Items"]
-        expect({"900", "1001"} <= {item["id"]["S"] for item in mine} and all(item["title"]["S"] for item in mine), "what is there already stays")
+        titles = {item["id"]["S"]: item["title"]["S"] for item in mine}
+        expect({"900", "1001"} <= titles.keys() and all(titles.values()), "what is there already stays")
         self.detail(copied)
 
         self.stack("the-original", {"Log": resources["Log"]})
         self.guide("Share the table", MIGRATION, **chosen)
-        expect(self.resource(stack, "ProductCatalogDynamoDBTable") == table, f"{table} belongs to {stack}")
+        owned = self.resource(TARGET, stack, "ProductCatalogDynamoDBTable")
+        expect(owned == table, f"{table} belongs to {stack}")
         folder = self.unpacked("Deploy", self.folder / "build.zip")
         osls = ROOT / "node_modules/.bin/osls"
         # Open to all who find, as PROD is in what the engineer pushed first.
-        parameters = [f"cfnRoleArn=arn:aws:iam::{TARGET}:role/none", f"architecture={ARCHITECTURE}", f"tableName={table}", "findAuthorization=NONE"]
+        parameters = [
+            *("--param", f"cfnRoleArn=arn:aws:iam::{TARGET}:role/none"),
+            *("--param", f"architecture={ARCHITECTURE}"),
+            *("--param", f"tableName={table}"),
+            *("--param", "findAuthorization=NONE"),
+        ]
         since = time.monotonic()
-        done = self.aws.run(target, str(osls), "deploy", "--stage", "PROD", *(each for parameter in parameters for each in ("--param", parameter)), cwd=folder)
+        done = self.aws.run(target, str(osls), "deploy", "--stage", "PROD", *parameters, cwd=folder)
         expect(done.returncode == 0, f"osls deploys over the imported table: {done.stderr}")
         self.detail("osls deploy --stage PROD", since)
         described = self.aws.ask(target, "dynamodb", "describe_table", TableName=table)["Table"]
-        expect(described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST" and described["DeletionProtectionEnabled"], "the table has got what it lacked")
-        outputs = self.aws.ask(target, "cloudformation", "describe_stacks", StackName=stack)["Stacks"][0]["Outputs"]
-        [endpoint] = [each["OutputValue"] for each in outputs if each["OutputKey"] == "ServiceEndpoint"]
-        found = self.curl(f"{endpoint}/product/find/900")
+        on_demand = described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        expect(on_demand and described["DeletionProtectionEnabled"], "the table has got what it lacked")
+        found = self.curl(f"{self.output(TARGET, stack, 'ServiceEndpoint')}/product/find/900")
         expect('"title":"Of the original"' in found, f"the new stage finds the original's product: {found}")
         self.detail(f"the new stage finds the original's product: {found}")
 
-        emptied = self.aws.run(target, "aws", "s3", "rm", "--recursive", f"s3://{self.resource(stack, 'ServerlessDeploymentBucket')}")
+        bucket = self.resource(TARGET, stack, "ServerlessDeploymentBucket")
+        emptied = self.aws.run(target, "aws", "s3", "rm", "--recursive", f"s3://{bucket}")
         expect(emptied.returncode == 0, f"the bucket is emptied: {emptied.stderr}")
         for name in (stack, "the-original"):
             self.aws.ask(target, "cloudformation", "delete_stack", StackName=name)
-        expect(self.aws.ask(target, "dynamodb", "scan", TableName=table)["Count"] >= 2, "the table is kept, with its products")
+        kept = self.aws.ask(target, "dynamodb", "scan", TableName=table)["Count"]
+        expect(kept >= 2, "the table is kept, with its products")
         self.detail("the stack is deleted again, and its table is kept")
 
     def stack(self, name: str, resources: dict):
         template = self.folder / f"{name}.json"
         template.write_text(json.dumps({"Resources": resources}))
-        done = self.aws.run(root_of(TARGET), "aws", "cloudformation", "deploy", "--stack-name", name, "--template-file", str(template))
+        deploy = ("aws", "cloudformation", "deploy", "--stack-name", name, "--template-file", str(template))
+        done = self.aws.run(root_of(TARGET), *deploy)
         expect(done.returncode == 0, f"{name} is deployed: {done.stderr}")
 
-    def resource(self, stack: str, logical_id: str) -> str:
-        described = self.aws.ask(root_of(TARGET), "cloudformation", "describe_stack_resource", StackName=stack, LogicalResourceId=logical_id)
+    def resource(self, account: str, stack: str, logical_id: str) -> str:
+        named = {"StackName": stack, "LogicalResourceId": logical_id}
+        described = self.aws.ask(root_of(account), "cloudformation", "describe_stack_resource", **named)
         return described["StackResourceDetail"]["PhysicalResourceId"]
+
+    def output(self, account: str, stack: str, name: str) -> str:
+        [described] = self.aws.ask(root_of(account), "cloudformation", "describe_stacks", StackName=stack)["Stacks"]
+        [value] = [each["OutputValue"] for each in described["Outputs"] if each["OutputKey"] == name]
+        return value
 
     def api_key(self) -> str:
         [key] = self.aws.ask(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
@@ -543,12 +624,17 @@ class Rehearsal:
         return self.aws.run({}, "curl", "--silent", "--show-error", *arguments).stdout
 
     def memory(self) -> int:
-        return self.aws.ask(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=f"{SERVICE}-create")["MemorySize"]
+        function = f"{SERVICE}-create"
+        described = self.aws.ask(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=function)
+        return described["MemorySize"]
 
     def keep(self):
         curl = f'curl --cacert {self.aws.ca} --connect-to "::127.0.0.1:{self.aws.port}"'
         self.say(f"\nIt is kept until Ctrl-C. Try it:\n\n  {curl} {self.endpoint}/product/find/1001\n")
-        self.say(f"  AWS_CONFIG_FILE={self.folder}/aws.config AWS_CA_BUNDLE={self.aws.ca} AWS_ENDPOINT_URL={self.aws.url} \\\n    aws --profile target --region {REGION} cloudformation list-stacks\n")
+        self.say(
+            f"  AWS_CONFIG_FILE={self.folder}/aws.config AWS_CA_BUNDLE={self.aws.ca} AWS_ENDPOINT_URL={self.aws.url} \\"
+        )
+        self.say(f"    aws --profile target --region {REGION} cloudformation list-stacks\n")
         try:
             signal.pause()
         except KeyboardInterrupt:
@@ -560,7 +646,11 @@ class Tags(yaml.SafeLoader):
 
 
 def plain(loader, _, node):
-    constructors = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: loader.construct_sequence, yaml.MappingNode: loader.construct_mapping}
+    constructors = {
+        yaml.ScalarNode: loader.construct_scalar,
+        yaml.SequenceNode: loader.construct_sequence,
+        yaml.MappingNode: loader.construct_mapping,
+    }
     return constructors[type(node)](node)
 
 
@@ -574,6 +664,10 @@ def answers(text: str) -> list:
         value, at = decoder.raw_decode(text, at)
         found.append(value)
     return found
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def expect(holds: bool, what: str):
