@@ -5,8 +5,10 @@ cd "$(dirname "$0")/.."
 packaged=$(mktemp -d)
 trap 'rm -rf "$packaged"' EXIT
 
-.venv/bin/shellcheck scripts/*.sh tests/schemathesis/run.sh .ci/run
-
+# Every file that is bash by its name or its first line.
+mapfile -t shell < <(git ls-files -z | xargs -0 .venv/bin/shfmt --find)
+.venv/bin/shellcheck "${shell[@]}"
+.venv/bin/shfmt --indent 2 --diff "${shell[@]}"
 node_modules/.bin/biome check --config-path tools/biome.config.jsonc --error-on-warnings
 .venv/bin/ruff check --config tools/ruff.toml
 .venv/bin/ruff format --config tools/ruff.toml --check
