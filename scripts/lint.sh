@@ -5,6 +5,9 @@ cd "$(dirname "$0")/.."
 packaged=$(mktemp -d)
 trap 'rm -rf "$packaged"' EXIT
 
+# Dependencies that no code uses.
+.venv/bin/cargo-shear --deny-warnings --locked
+
 # Every file that is bash by its name or its first line.
 mapfile -t shell < <(git ls-files -z | xargs -0 .venv/bin/shfmt --find)
 .venv/bin/shellcheck "${shell[@]}"
