@@ -5,6 +5,11 @@ cd "$(dirname "$0")/.."
 packaged=$(mktemp -d)
 trap 'rm -rf "$packaged"' EXIT
 
+# rustfmt wraps code at 100 columns and leaves comments alone. Only a link may be longer.
+if git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v 'https://' >&2; then
+  echo "lint.sh: comments of more than 100 columns" >&2
+  exit 1
+fi
 # Dependencies that no code uses.
 .venv/bin/cargo-shear --deny-warnings --locked
 
