@@ -84,8 +84,12 @@ sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as Cyclone
 	mv functions/*/*.cdx.json dist/sbom/
 	rm */*.cdx.json
 
-format: ## Format the code
+format: build-tools ## Format every language
 	cargo fmt --all
+	node_modules/.bin/biome check --config-path tools/biome.config.jsonc --write
+	.venv/bin/ruff check --config tools/ruff.toml --fix
+	.venv/bin/ruff format --config tools/ruff.toml
+	git ls-files -z | xargs -0 .venv/bin/shfmt --find | xargs .venv/bin/shfmt --indent 2 --write
 
 tools: build-tools .venv/checkov/installed ## Install the pinned Python and Node tools here
 
