@@ -22,8 +22,11 @@ test: ## Everything CI checks, in one command: runs what has changed, and prints
 verify: ## Everything in full, before a release: at most 90 minutes
 	@python3 tools/parts.py verify
 
-lint: ## Formatting, lints and unused dependencies of the Rust code, warnings are errors
+lint: build-tools ## Formatting, lints and unused dependencies of the Rust code, warnings are errors
 	cargo fmt --all --check
+	@# rustfmt leaves comments alone. Only a link may be longer.
+	! git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v https://
+	cargo-shear --deny-warnings --locked
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 test-rust: ## Every Rust test
@@ -99,6 +102,13 @@ sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as Cyclone
 
 durations: ## How long `make test` takes in a new clone, and after one changed line: writes CONTRIBUTING.md
 	tools/durations.sh
+
+format: build-tools ## Format every language
+	cargo fmt --all
+	node_modules/.bin/biome check --config-path tools/biome.config.jsonc --write
+	ruff check --config tools/ruff.toml --fix
+	ruff format --config tools/ruff.toml
+	git ls-files -z | xargs -0 shfmt --find | xargs shfmt --indent 2 --write
 
 dist/built-for-%: $(shell git ls-files -- .cargo Cargo.lock Cargo.toml functions shared scripts/build.sh ':!*/tests/*') .venv/installed
 	ARCHITECTURE=$* scripts/build.sh

@@ -38,7 +38,8 @@ impl Call {
             package: "create-product",
             event: Self::CREATE,
             id: Cow::Borrowed(id),
-            // Another than that of the product which is there: a product that is sent again is no conflict.
+            // Another than that of the product which is there: a
+            // product that is sent again is no conflict.
             title: "Echo",
             description: Cow::Borrowed("Smart speaker"),
             status,
@@ -66,8 +67,8 @@ impl Call {
         }
     }
 
-    /// The same call for a product whose description has so many kilobytes; a [`Canned`](crate::Canned) has one of
-    /// each size.
+    /// The same call for a product whose description has so many kilobytes; a
+    /// [`Canned`](crate::Canned) has one of each size.
     #[must_use]
     pub fn sized(self, kilobytes: usize) -> Self {
         Self {

@@ -18,7 +18,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
-/// A DynamoDB that answers at once, or after a delay, what a table would answer that has product 1001, and one of each size.
+/// A DynamoDB that answers at once, or after a delay, what a table
+/// would answer that has product 1001, and one of each size.
 #[derive(Debug)]
 pub struct Canned {
     url: String,
@@ -27,8 +28,8 @@ pub struct Canned {
 }
 
 impl Canned {
-    /// Starts it on a free port, with certificates of its own: RSA-2048, a root, an authority and a server, as
-    /// DynamoDB's are.
+    /// Starts it on a free port, with certificates of its own:
+    /// RSA-2048, a root, an authority and a server, as DynamoDB's are.
     ///
     /// # Panics
     ///

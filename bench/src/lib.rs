@@ -1,4 +1,5 @@
-//! What the measurements stand on: a DynamoDB whose answers cost nothing, the calls, and the binaries that are called.
+//! What the measurements stand on: a DynamoDB whose answers cost
+//! nothing, the calls, and the binaries that are called.
 
 mod call;
 mod canned;

@@ -1,8 +1,9 @@
 //! The reference of the API, as a page that can try it.
 //!
-//! By Scalar, of the renderers that try a request from the page the one that reads best: the problems as a chapter,
-//! the examples beside the schemas. Its own crate brings it as one script; nothing is fetched, neither by the build nor
-//! by the page. Swagger UI would be a third of the size.
+//! By Scalar, of the renderers that try a request from the page the one that
+//! reads best: the problems as a chapter, the examples beside the schemas.
+//! Its own crate brings it as one script; nothing is fetched, neither by the
+//! build nor by the page. Swagger UI would be a third of the size.
 
 use std::sync::LazyLock;
 
@@ -50,7 +51,8 @@ async fn script() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/javascript")], SCRIPT.as_slice())
 }
 
-/// `openapi.yaml`, with this server as the only one: whatever its port and by whatever name the caller knows it.
+/// `openapi.yaml`, with this server as the only one: whatever its
+/// port and by whatever name the caller knows it.
 async fn contract() -> impl IntoResponse {
     static CONTRACT: LazyLock<String> = LazyLock::new(|| {
         let contract = include_str!("../../openapi.yaml");

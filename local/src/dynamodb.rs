@@ -24,8 +24,8 @@ impl LocalDynamoDb {
     /// The table's name, the default of `serverless.yml` and the original's.
     pub const TABLE: &str = "PRODUCT_CATALOG";
 
-    /// Starts it on a free port, with the table in `file`, or in memory without one. It ends with the
-    /// runtime that it was started on.
+    /// Starts it on a free port, with the table in `file`, or in memory without one. It ends with
+    /// the runtime that it was started on.
     ///
     /// # Errors
     ///
@@ -41,8 +41,8 @@ impl LocalDynamoDb {
         Self::over(database).await
     }
 
-    /// Starts it on a free port over a database, with the table if that has none. It ends with the runtime that it
-    /// was started on.
+    /// Starts it on a free port over a database, with the table if that has none. It ends with the
+    /// runtime that it was started on.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! How a function reaches DynamoDB with the least work at its start, which its first caller waits for.
+//! How a function reaches DynamoDB with the least work at its start,
+//! which its first caller waits for.
 
 use std::{env, fs};
 
@@ -8,17 +9,18 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 
 use crate::https_client;
 
-/// The certificates that AWS's endpoints chain to; a system's bundle has thirty times as many to read.
+/// The certificates that AWS's endpoints chain to; a system's bundle
+/// has thirty times as many to read.
 const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
 
-/// What replaces [`AWS_ROOTS`] by a file: for proxies, for emulators, and for the day that AWS has new ones.
-/// The first is every AWS SDK's, the second that of OpenSSL.
+/// What replaces [`AWS_ROOTS`] by a file: for proxies, for emulators, and for the day that AWS has
+/// new ones. The first is every AWS SDK's, the second that of OpenSSL.
 const ROOTS_FILES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 
 /// The configuration from the environment of a function.
 ///
-/// What an SDK's loader finds elsewhere (files, metadata services, other roles) is no part of it: Lambda has none
-/// of these, and the loader is half of a binary.
+/// What an SDK's loader finds elsewhere (files, metadata services, other roles) is no part of it:
+/// Lambda has none of these, and the loader is half of a binary.
 ///
 /// # Panics
 ///
@@ -27,8 +29,10 @@ pub(crate) fn config_from_env() -> Builder {
     configured_by(|name| env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
-/// The [standard variables](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html) that say where
-/// DynamoDB is. Its retries and time-outs are the repository's.
+/// The variables that say where DynamoDB is, [standard ones][1]. Its retries and time-outs are the
+/// repository's.
+///
+/// [1]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 fn configured_by(variable: impl Fn(&str) -> Option<String>) -> Builder {
     let is_on = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));

@@ -17,12 +17,14 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// HTTP/1.1 over TLS, with a pool of connections, and without TLS for a DynamoDB on this machine.
 ///
-/// The SDK's own client is made of the same crates and speaks HTTP/2 and proxies, too, which DynamoDB and Lambda
-/// don't; see docs/decisions/0004-http-1-1-alone.md. Time-outs are the SDK's, around each call of this.
+/// The SDK's own client is made of the same crates and speaks HTTP/2 and proxies,
+/// too, which DynamoDB and Lambda don't; see docs/decisions/0004-http-1-1-alone.md.
+/// Time-outs are the SDK's, around each call of this.
 #[derive(Clone, Debug)]
 struct Https(Client<hyper_rustls::HttpsConnector<connect::HttpConnector>, SdkBody>);
 
-/// What carries the SDK's calls: TLS that trusts the certificates in `roots`, which are PEM, and no others.
+/// What carries the SDK's calls: TLS that trusts the certificates in
+/// `roots`, which are PEM, and no others.
 ///
 /// # Panics
 ///

@@ -12,10 +12,11 @@ use serde_json::value::RawValue;
 
 use crate::Problem;
 
-/// API Gateway's Lambda proxy integration: sends the request in `event`, as `lambda_http` reads it, to `function`, and
-/// gives its answer.
+/// API Gateway's Lambda proxy integration: sends the request in `event`, as `lambda_http` reads it,
+/// to `function`, and gives its answer.
 ///
-/// An event that is API Gateway's and broken has an answer, too, since a function that fails is a 502 to the caller.
+/// An event that is API Gateway's and broken has an answer, too,
+/// since a function that fails is a 502 to the caller.
 ///
 /// # Errors
 ///
@@ -85,8 +86,8 @@ fn drop_headers_that_are_no_text(event: &mut Value) {
     }
 }
 
-/// The request in an event, with what the functions look at. `lambda_http`'s own conversion writes an URL for it, panics
-/// on a broken base64, and takes one line of each header.
+/// The request in an event, with what the functions look at. `lambda_http`'s own conversion writes
+/// an URL for it, panics on a broken base64, and takes one line of each header.
 fn request(event: LambdaRequest) -> Result<Request, Error> {
     let (headers, parameters, context, body, is_base64) = match event {
         LambdaRequest::ApiGatewayV1(event) => (

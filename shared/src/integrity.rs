@@ -32,8 +32,8 @@ impl Intercept for Checksum {
     }
 }
 
-/// Asks again when an answer was refused by [`Checksum`], or says success and cannot be read. The SDK
-/// takes both for final.
+/// Asks again when an answer was refused by [`Checksum`], or says
+/// success and cannot be read. The SDK takes both for final.
 #[derive(Debug)]
 pub(crate) struct UnreadableAnswer;
 

@@ -22,9 +22,9 @@ static COLD: AtomicBool = AtomicBool::new(true);
 /// Whether the log is JSON.
 static JSON: OnceLock<bool> = OnceLock::new();
 
-/// Starts the log of a function on its standard output, as Lambda's [logging
-/// controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html) say: in JSON or in
-/// text, from a level on, which is `INFO` if it is none that `tracing` has.
+/// Starts the log of a function on its standard output, as Lambda's
+/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html)
+/// say: in JSON or in text, from a level on, which is `INFO` if it is none that `tracing` has.
 ///
 /// # Panics
 ///
@@ -45,8 +45,9 @@ pub fn init_log() {
     JSON.set(json).expect("one log");
 }
 
-/// Waits for the answer to `request` on `route` and writes one line about it to the log, with nothing in it that the
-/// caller sent. In JSON, the line has the metrics in it, and is written whatever the level.
+/// Waits for the answer to `request` on `route` and writes one line about
+/// it to the log, with nothing in it that the caller sent. In JSON, the
+/// line has the metrics in it, and is written whatever the level.
 pub async fn logged(
     route: &'static str,
     request: &Request,

@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-/// What a line says of its metrics, under `_aws`. Their values are members of the line, by their names.
+/// What a line says of its metrics, under `_aws`. Their values are
+/// members of the line, by their names.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Metadata {

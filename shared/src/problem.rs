@@ -21,8 +21,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// How long a caller should wait before the next try, in seconds: DynamoDB splits a hot
-    /// partition or adapts its capacity in seconds to minutes, and our own retries took one already.
+    /// How long a caller should wait before the next try, in seconds:
+    /// DynamoDB splits a hot partition or adapts its capacity in
+    /// seconds to minutes, and our own retries took one already.
     const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
     fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {

@@ -62,15 +62,16 @@ pub enum RepositoryError {
 }
 
 impl ProductRepository {
-    /// The longest a call of [`create`](Self::create) or [`find`](Self::find) takes, retries and all.
-    /// API Gateway would wait 29 s, a person will not.
+    /// The longest a call of [`create`](Self::create) or [`find`](Self::find) takes, retries and
+    /// all. API Gateway would wait 29 s, a person will not.
     pub const DEADLINE: Duration = Duration::from_secs(5);
 
-    /// The longest that one attempt takes. DynamoDB answers in milliseconds; what takes a second is lost.
+    /// The longest that one attempt takes. DynamoDB answers in
+    /// milliseconds; what takes a second is lost.
     const ATTEMPT: Duration = Duration::from_secs(1);
 
-    /// The longest that priming takes. Lambda gives an init 10 s, and our own start-up takes milliseconds:
-    /// a DynamoDB that is slower than this is left to the first call and its retries.
+    /// The longest that priming takes. Lambda gives an init 10 s, and our own start-up takes
+    /// milliseconds: a DynamoDB that is slower than this is left to the first call and its retries.
     const PRIMING: Duration = Duration::from_millis(150);
 
     /// Leaves room for three attempts before the deadline. The SDK adds jitter.
@@ -88,7 +89,8 @@ impl ProductRepository {
         Self::new(client::config_from_env(), table)
     }
 
-    /// The products in `table`, reached as `config` says. Time-outs and retries are the repository's own.
+    /// The products in `table`, reached as `config` says. Time-outs
+    /// and retries are the repository's own.
     #[must_use]
     pub fn new(config: Builder, table: impl Into<String>) -> Self {
         let config = config
@@ -112,19 +114,20 @@ impl ProductRepository {
         }
     }
 
-    /// Connects to DynamoDB before the first [`create`](Self::create), whose caller would wait for it: Lambda
-    /// gives a whole core to an init, and a fraction of one to a call.
+    /// Connects to DynamoDB before the first [`create`](Self::create), whose caller would wait for
+    /// it: Lambda gives a whole core to an init, and a fraction of one to a call.
     ///
-    /// It asks for an item without a key to be put, which DynamoDB refuses and no role has to allow.
-    /// Whatever comes of it is left to the first call to find out.
+    /// It asks for an item without a key to be put, which DynamoDB refuses and no role has to
+    /// allow. Whatever comes of it is left to the first call to find out.
     pub async fn prime_create(&self) {
         let put = self.client.put_item().table_name(&self.table);
         let refused = put.set_item(Some(Item::new())).send();
         timeout(Self::PRIMING, refused).await.ok();
     }
 
-    /// Connects to DynamoDB before the first [`find`](Self::find), as [`prime_create`](Self::prime_create) does,
-    /// by asking for the item with the empty key, which no item can have.
+    /// Connects to DynamoDB before the first [`find`](Self::find), as
+    /// [`prime_create`](Self::prime_create) does, by asking for the
+    /// item with the empty key, which no item can have.
     pub async fn prime_find(&self) {
         let get = self.client.get_item().table_name(&self.table);
         let refused = get.key("id", AttributeValue::S(String::new())).send();
@@ -153,12 +156,14 @@ impl ProductRepository {
         match refusal.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(taken)) => {
                 match taken.item().map(to_product) {
-                    // An earlier try wrote it, and its answer was lost on the way to the SDK or to the caller.
+                    // An earlier try wrote it, and its answer was
+                    // lost on the way to the SDK or to the caller.
                     Some(Ok(stored)) if stored == *product => Ok(Created::Before),
                     _ => Err(RepositoryError::AlreadyExists),
                 }
             }
-            // It has no code of its own, and no exact formula: DynamoDB counts a number's bytes "approximately".
+            // It has no code of its own, and no exact formula:
+            // DynamoDB counts a number's bytes "approximately".
             Some(error)
                 if error
                     .message()
@@ -174,8 +179,8 @@ impl ProductRepository {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](RepositoryError::NotFound), [`NotAProduct`](RepositoryError::NotAProduct), or what
-    /// keeps DynamoDB from answering.
+    /// [`NotFound`](RepositoryError::NotFound), [`NotAProduct`](RepositoryError::NotAProduct), or
+    /// what keeps DynamoDB from answering.
     pub async fn find(&self, id: &ProductId) -> Result<Product, RepositoryError> {
         let found = self
             .client
@@ -190,7 +195,8 @@ impl ProductRepository {
 }
 
 fn to_item(product: &Product) -> Item {
-    // DynamoDB keeps 38 digits of a number, and drops zeros at the end itself: don't let them count.
+    // DynamoDB keeps 38 digits of a number, and drops zeros at the
+    // end itself: don't let them count.
     let price = product
         .price
         .as_str()
@@ -247,7 +253,8 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>>
         ];
 
         let may_pass = match &error {
-            // DynamoDB refuses with 400. Another status is its failure, or an answer that is not its own.
+            // DynamoDB refuses with 400. Another status is its
+            // failure, or an answer that is not its own.
             SdkError::ServiceError(answer) => {
                 !answer.raw().status().is_client_error()
                     || answer

@@ -54,7 +54,8 @@ pub fn found(product: &Product, asked: &HeaderMap) -> Response<Body> {
     response
 }
 
-/// Half a SHA-256 of the body: the same on every build and machine, which `std`'s hashers don't promise.
+/// Half a SHA-256 of the body: the same on every build and machine,
+/// which `std`'s hashers don't promise.
 fn etag(body: &[u8]) -> HeaderValue {
     let hash = Sha256::digest(body);
     let half = hash

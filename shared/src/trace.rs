@@ -11,8 +11,8 @@ pub(crate) fn trace_id(trace: &str) -> Option<&str> {
     field(trace, "Root")
 }
 
-/// Shows a call in X-Ray as a part of the function's time, if the request is one of those that are traced: sends one
-/// datagram to the daemon that Lambda runs beside the function.
+/// Shows a call in X-Ray as a part of the function's time, if the request is one of those that are
+/// traced: sends one datagram to the daemon that Lambda runs beside the function.
 /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>
 pub(crate) fn trace_call(trace: &str, call: &Call) {
     let (Some(trace_id), Some(parent_id), Some("1")) = (

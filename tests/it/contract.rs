@@ -222,7 +222,8 @@ fn problems_of_api_gateway() -> Vec<Problem> {
     responses.into_values().map(problem).collect()
 }
 
-/// The reference has a line for each problem that the functions and API Gateway have, and for no other.
+/// The reference has a line for each problem that the functions and
+/// API Gateway have, and for no other.
 #[test]
 fn every_problem_is_documented_and_no_other() {
     let contract = Contract::read();

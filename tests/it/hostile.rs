@@ -275,7 +275,8 @@ async fn an_event_that_says_a_thing_twice_is_answered() {
     }
 }
 
-/// A function that was wired to something else says so, and lives on: a wrong answer would look right.
+/// A function that was wired to something else says so, and lives on:
+/// a wrong answer would look right.
 #[tokio::test]
 async fn an_event_of_another_kind_is_an_error() {
     let products = &products().await;
@@ -321,7 +322,8 @@ async fn an_event_of_another_kind_is_an_error() {
     );
 }
 
-/// Every id that is taken comes back in `Location` as one line of visible ASCII, and leads to its product.
+/// Every id that is taken comes back in `Location` as one line of
+/// visible ASCII, and leads to its product.
 #[tokio::test]
 async fn no_id_injects_a_header() {
     let catalog = Catalog::start().await;
@@ -414,7 +416,8 @@ async fn every_answer_has_its_security_headers() {
         seen.insert(answer.status().as_u16(), header("cache-control"));
     }
     let no_store = [201, 400, 404, 409, 413, 415, 422, 503].map(|status| (status, "no-store"));
-    // A product may be kept, and asked for each time; one that was just created is the caller's own.
+    // A product may be kept, and asked for each time; one that was
+    // just created is the caller's own.
     let expected: BTreeMap<_, _> = no_store
         .into_iter()
         .chain([(200, "no-cache"), (304, "no-cache")])
@@ -427,7 +430,8 @@ async fn every_answer_has_its_security_headers() {
     );
 }
 
-/// Events of API Gateway with some of their values replaced by any JSON, and then some bytes by any.
+/// Events of API Gateway with some of their values replaced by any
+/// JSON, and then some bytes by any.
 fn events() -> impl Strategy<Value = (Function, String)> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -4,7 +4,8 @@ use expect_test::{Expect, expect};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
 
-/// Sends the events one after the other to the functions over a new table, and compares the answers.
+/// Sends the events one after the other to the functions over a new
+/// table, and compares the answers.
 async fn check<const N: usize>(events: [(Function, &str); N], answers: Expect) {
     let products = LocalDynamoDb::start(None)
         .await

@@ -1,7 +1,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// Whether this is `make reliability`: every case, and a row in `docs/reliability.md` for each promise.
+/// Whether this is `make reliability`: every case, and a row in
+/// `docs/reliability.md` for each promise.
 fn is_full() -> Option<String> {
     std::env::var("RELIABILITY").ok()
 }
@@ -16,7 +17,8 @@ pub fn share(all: usize) -> usize {
     }
 }
 
-/// A function's binary as `cargo test` built it; under `make reliability`, the one that is deployed.
+/// A function's binary as `cargo test` built it; under
+/// `make reliability`, the one that is deployed.
 #[must_use]
 pub fn binary(built_by_test: &str) -> String {
     if is_full().is_some() {

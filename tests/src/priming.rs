@@ -7,8 +7,8 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::Lambda;
 
-/// What the binary asks DynamoDB before its first event, and how it answers that event afterwards, when DynamoDB
-/// refuses every call, never answers, or is away.
+/// What the binary asks DynamoDB before its first event, and how it answers that event afterwards,
+/// when DynamoDB refuses every call, never answers, or is away.
 ///
 /// # Panics
 ///

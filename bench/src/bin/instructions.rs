@@ -1,8 +1,8 @@
-//! Counts the instructions of init, first and warm call of both release binaries, and holds them against
-//! bench/limits.toml: `make bench-instructions`.
+//! Counts the instructions of init, first and warm call of both release binaries, and holds them
+//! against bench/limits.toml: `make bench-instructions`.
 //!
-//! Callgrind counts them, the same on a busy machine as on a quiet one. What each part costs is the difference
-//! between runs that end after it. A folder, as an argument, keeps their profiles.
+//! Callgrind counts them, the same on a busy machine as on a quiet one. What each part costs is the
+//! difference between runs that end after it. A folder, as an argument, keeps their profiles.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +18,8 @@ const TOLERANCE_PERCENT: u64 = 3;
 const WARM_CALLS: u64 = 20;
 
 const VALGRIND: &str = "/usr/bin/valgrind";
-/// Callgrind is some fifty times slower than the processor, so that priming would be out of time: the function's
-/// clock goes as much slower. What that costs is left out.
+/// Callgrind is some fifty times slower than the processor, so that priming would be out of time:
+/// the function's clock goes as much slower. What that costs is left out.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 type Limits = BTreeMap<String, BTreeMap<String, u64>>;

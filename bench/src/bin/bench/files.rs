@@ -8,7 +8,8 @@ use tokio::process::Command;
 
 use crate::subject::Subject;
 
-/// The size of what is deployed of a subject, in bytes: as it is, and as its zip, made as scripts/package.sh makes it.
+/// The size of what is deployed of a subject, in bytes: as it is, and
+/// as its zip, made as scripts/package.sh makes it.
 pub async fn sizes(subject: Subject, call: &Call, folder: &Path) -> (u64, u64) {
     let file = subject.file(call);
     let zip = folder.join("function.zip");

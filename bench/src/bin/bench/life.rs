@@ -65,7 +65,8 @@ impl<'a> Life<'a> {
         let cpu = self.cpu().checked_sub(before).expect("time goes on");
         self.subject.check(call, &answer.expect("an answer"));
         if let Some(quota) = self.quota {
-            // The scheduler looks at its clock some hundred times a second: so much may be overdrawn.
+            // The scheduler looks at its clock some hundred times a
+            // second: so much may be overdrawn.
             let allowed = (asked - sent).mul_f64(quota.share) + PERIOD;
             assert!(
                 cpu < allowed,

@@ -1,5 +1,6 @@
-//! `make bench`: starts the release binaries, and the same functions written in other ways, as Lambda does, and tells
-//! what a start and a call cost. A whole run writes what stands between the markers of docs/performance.md.
+//! `make bench`: starts the release binaries, and the same functions written in other ways, as
+//! Lambda does, and tells what a start and a call cost. A whole run writes what stands between the
+//! markers of docs/performance.md.
 
 mod bars;
 mod chart;
@@ -39,7 +40,8 @@ const ITEMS: [usize; 3] = [1, 1_000, 1_000_000];
 /// Measures this service beside other ways to write it.
 #[derive(Parser)]
 struct Options {
-    /// So many rounds instead of a whole run, without the largest table; prints the page and writes nothing.
+    /// So many rounds instead of a whole run, without the largest
+    /// table; prints the page and writes nothing.
     #[arg(long)]
     rounds: Option<usize>,
 

@@ -71,7 +71,8 @@ async fn each_answer_is_a_line_of_json_in_the_log() {
     }
 }
 
-/// Names and units are those of the schema, and every metric and dimension that a line promises is in it.
+/// Names and units are those of the schema, and every metric and
+/// dimension that a line promises is in it.
 #[tokio::test]
 async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let schema: Value = serde_json::from_str(include_str!("emf.schema.json")).expect("JSON");
