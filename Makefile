@@ -1,8 +1,8 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser \
-  lint-deployment test-deployment rehearse reproduce bench bench-once bench-instructions reliability load fuzz postman advisories \
-  sbom format tools build-tools lock peers
+  lint-deployment test-deployment rehearse reproduce build bench bench-once bench-instructions reliability load fuzz postman \
+  advisories sbom format tools build-tools lock peers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,15 +45,16 @@ rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (K
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=x86_64, or arm64)
 	scripts/reproduce.sh
 
-bench: peers ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
-	cargo build --release --locked --package create-product --package find-product
+build: build-tools ## Build both functions as they are deployed, for this machine, in target/lambda
+	scripts/build.sh
+
+bench: build peers ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-once: ## One round of it, which writes nothing: every subject starts and answers as it must
 	$(MAKE) bench ROUNDS=1
 
-bench-instructions: ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime; PROFILES=folder keeps the profiles)
-	cargo build --release --locked --package create-product --package find-product
+bench-instructions: build ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime; PROFILES=folder keeps the profiles)
 	cargo run --quiet --locked --package bench --bin instructions -- $(PROFILES)
 
 reliability: build-tools ## Every promise in full, on the release binaries; writes docs/reliability.md

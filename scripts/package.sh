@@ -20,9 +20,7 @@ table=${TABLE_NAME:-PRODUCT_CATALOG}
 
 rm -rf dist
 mkdir dist
-# The folder of a build, which CodeBuild makes anew each time, must not be told by what is built in it.
-export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=."
-cargo lambda build --release --locked "--${architecture/_/-}" --package create-product --package find-product
+ARCHITECTURE=$architecture scripts/build.sh
 for function in create-product find-product; do
   # A zip keeps the time and the mode of its files: fixed ones, so that equal code has an equal hash.
   chmod 755 "target/lambda/$function/bootstrap"

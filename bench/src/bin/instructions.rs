@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs, process};
 
-use bench::{Call, Canned, release};
-use tests::Lambda;
+use bench::{Call, Canned};
+use tests::{Lambda, release};
 use tokio::process::Command;
 
 /// Between two runs a count differs by some per mille: hash maps are seeded.

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-use bench::{Call, Canned, release};
+use bench::{Call, Canned};
 use serde_json::Value;
+use tests::release;
 use tokio::process::Command;
 
 /// One way to write the functions.
