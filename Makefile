@@ -1,7 +1,7 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint licences test-rust test-api test-hostile test-clients test-browser \
-  lint-deployment test-deployment rehearse reproduce build bench bench-once bench-instructions reliability load fuzz postman \
+  lint-deployment test-deployment rehearse reproduce build bench bench-once bench-instructions profile reliability load fuzz postman \
   advisories sbom format tools build-tools lock peers
 
 help: ## List the targets
@@ -10,7 +10,7 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: lint licences test-rust test-hostile $(if $(wildcard /usr/bin/valgrind),bench-instructions) bench-once test-clients $(if $(wildcard /usr/bin/chromium),test-browser) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
+test: lint licences test-rust test-hostile $(if $(shell command -v qemu-$$(uname -m)),bench-instructions) bench-once test-clients $(if $(wildcard /usr/bin/chromium),test-browser) lint-deployment test-deployment rehearse ## Everything CI checks, in one command
 
 lint: ## Formatting and lints of the Rust code, warnings are errors
 	cargo fmt --all --check
@@ -54,8 +54,12 @@ bench: build peers ## Starts and calls beside other ways to write them; writes d
 bench-once: ## One round of it, which writes nothing: every subject starts and answers as it must
 	$(MAKE) bench ROUNDS=1
 
-bench-instructions: build ## Instructions of init, first and warm call, against bench/limits.toml (valgrind, faketime; PROFILES=folder keeps the profiles)
-	cargo run --quiet --locked --package bench --bin instructions -- $(PROFILES)
+bench-instructions: build ## Instructions of init, first and warm call, and the zip's size, against bench/limits.toml (faketime, qemu-user)
+	cargo run --quiet --locked --package bench --bin instructions
+
+profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
+	CARGO_PROFILE_RELEASE_STRIP=none scripts/build.sh --lambda-dir target/profile
+	LAMBDA_DIR=target/profile cargo run --quiet --locked --package bench --bin instructions -- target/profile
 
 reliability: build-tools ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh
