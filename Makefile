@@ -1,7 +1,7 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test verify test-busy lint licences test-rust test-api test-hostile test-clients test-browser test-tools \
-  lint-deployment test-deployment release rehearse reproduce bench bench-instructions reliability load fuzz postman \
+  lint-deployment test-deployment release rehearse reproduce bench bench-instructions profile reliability load fuzz postman \
   advisories sbom format tools build-tools update durations peers
 
 SHELL := bash
@@ -69,8 +69,13 @@ reproduce: build-tools ## Build the zips twice, from clean, and compare them (AR
 bench: peers release ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-instructions: release ## Instructions of init, first and warm call, against bench/limits.toml (qemu-user, faketime)
+bench-instructions: release ## Instructions of init, first and warm call, and the zip's size, against bench/limits.toml (faketime, qemu-user)
 	cargo run --quiet --workspace --locked --bin instructions
+
+profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
+	CARGO_PROFILE_RELEASE_STRIP=none cargo lambda build --release --locked --lambda-dir target/profile \
+	  --package create-product --package find-product
+	LAMBDA_DIR=target/profile cargo run --quiet --workspace --locked --bin instructions -- target/profile
 
 reliability: release ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh

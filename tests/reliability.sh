@@ -7,7 +7,6 @@ scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
 export RELIABILITY="$scratch/rows"
 
-cargo build --release --quiet --locked --package create-product --package find-product
 failed=0
 cargo test --locked --package tests --test it promises:: || failed=1
 cargo test --locked --package create-product --package find-product --test it faults:: || failed=1

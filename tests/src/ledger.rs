@@ -1,5 +1,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::release::release;
 
 /// Whether this is `make reliability`: every case, and a row in
 /// `docs/reliability.md` for each promise.
@@ -17,12 +20,16 @@ pub fn share(all: usize) -> usize {
     }
 }
 
-/// A function's binary as `cargo test` built it; under
-/// `make reliability`, the one that is deployed.
+/// A function's binary as `cargo test` built it; under `make reliability`, the one that is deployed.
+///
+/// # Panics
+///
+/// When that one is not there.
 #[must_use]
-pub fn binary(built_by_test: &str) -> String {
+pub fn binary(built_by_test: &str) -> PathBuf {
+    let built_by_test = Path::new(built_by_test);
     if is_full().is_some() {
-        built_by_test.replace("/debug/", "/release/")
+        release(built_by_test.file_name().expect("a name"))
     } else {
         built_by_test.to_owned()
     }

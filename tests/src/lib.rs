@@ -4,6 +4,7 @@ mod event;
 mod faulty;
 mod ledger;
 mod priming;
+mod release;
 mod runtime;
 
 use std::ops::Deref;
@@ -17,6 +18,7 @@ pub use event::answers_well;
 pub use faulty::{ALWAYS, Fault, Faulty};
 pub use ledger::{binary, hold, share};
 pub use priming::primed;
+pub use release::release;
 pub use runtime::{Lambda, invoke};
 
 /// A running API over a DynamoDB of its own, and a client for it.

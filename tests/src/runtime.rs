@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,7 +58,7 @@ impl Lambda {
     /// # Panics
     ///
     /// When it cannot.
-    pub async fn start(binary: &str, variables: &[(&str, &str)]) -> Self {
+    pub async fn start(binary: impl AsRef<OsStr>, variables: &[(&str, &str)]) -> Self {
         Self::start_by(Command::new(binary), variables).await
     }
 
@@ -191,7 +192,7 @@ impl Lambda {
     }
 
     /// Starts it with the table in the DynamoDB at `url`.
-    pub async fn start_over(binary: &str, url: &str) -> Self {
+    pub async fn start_over(binary: impl AsRef<OsStr>, url: &str) -> Self {
         let variables = [
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_ENDPOINT_URL", url),

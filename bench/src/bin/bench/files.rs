@@ -1,26 +1,17 @@
 //! What is deployed, and where it is measured.
 
 use std::fs;
-use std::path::Path;
 
-use bench::Call;
+use bench::{Call, zip_size};
 use tokio::process::Command;
 
 use crate::subject::Subject;
 
-/// The size of what is deployed of a subject, in bytes: as it is, and
-/// as its zip, made as scripts/package.sh makes it.
-pub async fn sizes(subject: Subject, call: &Call, folder: &Path) -> (u64, u64) {
+/// The size of what is deployed of a subject, in bytes: as it is, and as its zip.
+pub async fn sizes(subject: Subject, call: &Call) -> (u64, u64) {
     let file = subject.file(call);
-    let zip = folder.join("function.zip");
-    let mut command = Command::new("python3");
-    command
-        .args(["-m", "zipfile", "--create"])
-        .arg(&zip)
-        .arg(&file);
-    assert!(command.status().await.expect("python3 runs").success());
-    let size = |file: &Path| fs::metadata(file).expect("a file").len();
-    (size(&file), size(&zip))
+    let size = fs::metadata(&file).expect("a file").len();
+    (size, zip_size(&file).await)
 }
 
 /// The machine and the day, in a sentence.

@@ -14,7 +14,6 @@ mod subject;
 mod table;
 
 use std::collections::BTreeMap;
-use std::env;
 use std::time::Duration;
 
 use bench::{Call, Canned};
@@ -93,7 +92,7 @@ async fn main() {
     let mut sizes = BTreeMap::new();
     for subject in Subject::ALL {
         for call in calls(subject) {
-            let size = files::sizes(subject, &call, &env::temp_dir()).await;
+            let size = files::sizes(subject, &call).await;
             sizes.insert((subject, call.name), size);
         }
     }

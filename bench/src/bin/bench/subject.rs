@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
-use bench::{Call, Canned, release};
+use bench::{Call, Canned, on_path};
 use serde_json::Value;
+use tests::release;
 use tokio::process::Command;
 
 /// One way to write the functions.
@@ -57,7 +58,7 @@ impl Subject {
         let file = self.file(call);
         match self {
             Self::Node => {
-                let mut command = Command::new(on_path("node"));
+                let mut command = Command::new(on_path("node").expect("node on PATH"));
                 command.arg(peers().join("node/runtime.cjs")).arg(file);
                 command
             }
@@ -178,12 +179,4 @@ fn built(peer: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/peers")
         .join(peer)
-}
-
-fn on_path(program: &str) -> PathBuf {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.exists())
-        .unwrap_or_else(|| panic!("{program} is not installed"))
 }

@@ -1,0 +1,71 @@
+//! Holds both release binaries to bench/limits.toml: the instructions of init, first and warm call, and the size of the
+//! zip: `make bench-instructions`. With a folder as its argument, writes callgrind's profiles there instead:
+//! `make profile`.
+
+mod callgrind;
+mod counter;
+mod slow;
+mod tools;
+
+use std::collections::BTreeMap;
+use std::env::consts::ARCH;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, fs};
+
+use bench::{Call, Canned, zip_size};
+use counter::Counter;
+use tests::release;
+
+/// Two runs differ by a few per mille: hash maps are seeded.
+const TOLERANCE_PERCENT: u64 = 1;
+
+/// A limit by architecture, package and part.
+type Limits = BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match env::args_os().nth(1) {
+        None => hold().await,
+        Some(folder) => callgrind::profile(Path::new(&folder)).await,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Fails when anything is over its limit.
+async fn hold() -> Result<ExitCode, String> {
+    let counter = Counter::new()?;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("limits.toml");
+    let text = fs::read_to_string(&file).expect("bench/limits.toml");
+    let limits: Limits = toml::from_str(&text).expect("limits");
+    let dynamodb = Canned::start(Duration::ZERO).await;
+    let mut result = ExitCode::SUCCESS;
+    for call in [Call::FOUND, Call::CREATED] {
+        let package = call.package;
+        let [init, first, warm] = counter.count(&dynamodb, &call).await;
+        let zip = zip_size(&release(package)).await;
+        for (part, measured, unit) in [
+            ("init", init, "instructions"),
+            ("first", first, "instructions"),
+            ("warm", warm, "instructions"),
+            ("zip", zip, "bytes"),
+        ] {
+            let limit = limits[ARCH][package][part];
+            let tolerance = limit * TOLERANCE_PERCENT / 100;
+            let verdict = if measured > limit + tolerance {
+                result = ExitCode::FAILURE;
+                "OVER THE LIMIT"
+            } else if measured < limit - tolerance {
+                "lower the limit in bench/limits.toml"
+            } else {
+                "within the limit"
+            };
+            println!("{package:<14} {part:<5} {measured:>9} of {limit:>9} {unit}: {verdict}");
+        }
+    }
+    Ok(result)
+}

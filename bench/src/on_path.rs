@@ -1,0 +1,11 @@
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// A program on `PATH`. By its path it can be started in an environment that has no `PATH`.
+#[must_use]
+pub fn on_path(program: impl AsRef<Path>) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(&program))
+        .find(|file| file.is_file())
+}

@@ -1,0 +1,22 @@
+use std::path::Path;
+use std::{env, fs, process};
+
+use tokio::process::Command;
+
+/// The size of a file's zip in bytes, made as scripts/package.sh makes it.
+///
+/// # Panics
+///
+/// When it cannot be made.
+pub async fn zip_size(file: &Path) -> u64 {
+    let zip = env::temp_dir().join(format!("product-catalog-bench-{}.zip", process::id()));
+    let mut command = Command::new("python3");
+    command
+        .args(["-m", "zipfile", "--create"])
+        .arg(&zip)
+        .arg(file);
+    assert!(command.status().await.expect("python3 runs").success());
+    let size = fs::metadata(&zip).expect("a zip").len();
+    fs::remove_file(&zip).expect("it is gone");
+    size
+}
