@@ -88,7 +88,8 @@ impl LocalDynamoDb {
             .endpoint_url(url)
             .http_client(https_client(&[]))
             .region(Region::from_static("local"))
-            // The SDK shares one retry quota within a process: a DynamoDB that fails must not use up another's.
+            // The SDK shares one retry quota within a process: a DynamoDB that fails must not use
+            // up another's.
             .retry_partition(RetryPartition::new(url.to_owned()))
     }
 }

@@ -21,7 +21,7 @@ async fn check<const N: usize>(
     answers.assert_eq(&all);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_created_product_is_found() {
     check(
         |catalog| [catalog.create(ECHO), catalog.find("1001")],
@@ -41,7 +41,7 @@ async fn a_created_product_is_found() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_same_product_again_is_answered_and_written_once() {
     let with_a_number =
         r#"{"price":89.990,"id":"1001","description":"Smart speaker","title":"Amazon Echo"}"#;
@@ -74,7 +74,7 @@ async fn the_same_product_again_is_answered_and_written_once() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_id_is_never_taken_twice() {
     let other = product(
         "1001",
@@ -111,7 +111,7 @@ async fn an_id_is_never_taken_twice() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_caller_who_has_the_product_is_spared_it() {
     let etag = r#""56d22818fc777ab7c56c25c3abdda47d""#;
     check(
@@ -171,7 +171,7 @@ async fn a_caller_who_has_the_product_is_spared_it() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unknown_id_is_not_found() {
     let too_long = "x".repeat(2049);
     check(
@@ -205,7 +205,7 @@ async fn an_unknown_id_is_not_found() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_no_json_is_malformed() {
     check(
         |catalog| {
@@ -248,7 +248,7 @@ async fn what_is_no_json_is_malformed() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_violation_is_told_at_once() {
     check(
         |catalog| {
@@ -298,7 +298,7 @@ async fn every_violation_is_told_at_once() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn another_media_type_is_refused() {
     check(
         |catalog| {
@@ -345,7 +345,7 @@ async fn another_media_type_is_refused() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_refused() {
     // The names count, and a number has about a byte for two digits and one more.
     let besides = "id".len()
@@ -397,7 +397,7 @@ async fn what_is_too_large_is_refused() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn there_is_nothing_else() {
     check(
         |catalog| {
@@ -452,7 +452,7 @@ async fn there_is_nothing_else() {
 }
 
 /// Each id by itself: whatever can be created can be found, where `Location` says and by its path.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn any_id_is_found_again() {
     let longest = "é".repeat(1024);
     let catalog = Catalog::start().await;
@@ -492,7 +492,7 @@ async fn any_id_is_found_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_id_that_no_path_can_carry_is_refused() {
     let catalog = Catalog::start().await;
     let too_long = "é".repeat(1024) + "x";
@@ -509,7 +509,7 @@ async fn an_id_that_no_path_can_carry_is_refused() {
 }
 
 /// What is sent as JSON text, and what comes back.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_price_is_exact_and_has_one_form() {
     let all_38 = "9".repeat(38);
     let all_38_answered = format!("\"{all_38}.00\"");
@@ -552,7 +552,7 @@ async fn a_price_is_exact_and_has_one_form() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_no_price_is_refused() {
     let digits_39 = "9".repeat(39);
     let catalog = Catalog::start().await;
@@ -599,7 +599,7 @@ async fn what_is_no_price_is_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn texts_come_back_byte_for_byte() {
     let catalog = Catalog::start().await;
     for (n, text) in [
@@ -638,7 +638,7 @@ async fn texts_come_back_byte_for_byte() {
 }
 
 /// An answer stays below the 6 MB that Lambda lets through, whatever names a caller invents.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_unknown_fields_is_bounded() {
     let catalog = Catalog::start().await;
     let many: Vec<_> = (0..100_000).map(|n| format!("\"field {n}\":0")).collect();

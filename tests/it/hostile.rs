@@ -9,18 +9,16 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use tests::{Catalog, answers_well, product};
-use tokio::runtime::Runtime;
+use tests::{Catalog, answers_well, product, products_at};
+use tokio::runtime::Builder;
 
 const CREATE: &str = include_str!("../events/create-on-DEV.json");
 const FIND: &str = include_str!("../events/find-on-DEV.json");
 const FIND_ON_AN_HTTP_API: &str = include_str!("../events/find-on-an-http-api.json");
 
 async fn products() -> ProductRepository {
-    LocalDynamoDb::start(None)
-        .await
-        .expect("DynamoDB starts")
-        .products()
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    products_at(&dynamodb.url())
 }
 
 /// An event with some of it replaced; a pointer's last name may be new.
@@ -47,7 +45,7 @@ async fn told(function: Function, products: &ProductRepository, event: &str) -> 
 }
 
 /// Bodies as they come in events: told what they are, and that the function lives on.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hostile_body_gets_a_clear_error() {
     let products = &products().await;
     let price =
@@ -117,7 +115,7 @@ async fn a_hostile_body_gets_a_clear_error() {
     assert_eq!(got, "201");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bytes_come_as_base64_and_broken_base64_is_refused() {
     let products = &products().await;
     for (base64, answer) in [
@@ -152,7 +150,7 @@ async fn bytes_come_as_base64_and_broken_base64_is_refused() {
 }
 
 /// What API Gateway sends of a header is the caller's, and may be no text, or several lines.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
     let products = &products().await;
     told(Function::Create, products, CREATE).await;
@@ -195,7 +193,7 @@ async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_strange_in_a_request_is_answered() {
     let products = &products().await;
     told(Function::Create, products, CREATE).await;
@@ -264,7 +262,7 @@ async fn what_is_strange_in_a_request_is_answered() {
 }
 
 /// What the fuzzer found: a name given twice is no reason to answer nothing.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_that_says_a_thing_twice_is_answered() {
     let twice =
         |event: &str| event.replacen("\"requestId\"", "\"requestId\": \"1\", \"requestId\"", 1);
@@ -275,9 +273,9 @@ async fn an_event_that_says_a_thing_twice_is_answered() {
     }
 }
 
-/// A function that was wired to something else says so, and lives on:
-/// a wrong answer would look right.
-#[tokio::test]
+/// A function that was wired to something else says so, and lives on: a wrong answer would look
+/// right.
+#[tokio::test(start_paused = true)]
 async fn an_event_of_another_kind_is_an_error() {
     let products = &products().await;
     let alb = r#"{"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/b"}},"httpMethod":"GET","path":"/","queryStringParameters":{},"headers":{"host":"a"},"body":"","isBase64Encoded":false}"#;
@@ -322,9 +320,9 @@ async fn an_event_of_another_kind_is_an_error() {
     );
 }
 
-/// Every id that is taken comes back in `Location` as one line of
-/// visible ASCII, and leads to its product.
-#[tokio::test]
+/// Every id that is taken comes back in `Location` as one line of visible ASCII, and leads to its
+/// product.
+#[tokio::test(start_paused = true)]
 async fn no_id_injects_a_header() {
     let catalog = Catalog::start().await;
     for id in [
@@ -389,7 +387,7 @@ async fn no_id_injects_a_header() {
 }
 
 /// Every answer says that it is what it says, and whether it may be kept.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_answer_has_its_security_headers() {
     let catalog = Catalog::start().await;
     let mut seen = BTreeMap::new();
@@ -515,7 +513,9 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
 /// Stands in for the fuzzer (`make fuzz`) in every run.
 #[test]
 fn any_event_is_answered_well() {
-    let runtime = Runtime::new().expect("a runtime");
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
     let products = runtime.block_on(products());
     let config = Config {
         cases: 5_000,

@@ -3,14 +3,13 @@
 use expect_test::{Expect, expect};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
+use tests::products_at;
 
 /// Sends the events one after the other to the functions over a new
 /// table, and compares the answers.
 async fn check<const N: usize>(events: [(Function, &str); N], answers: Expect) {
-    let products = LocalDynamoDb::start(None)
-        .await
-        .expect("DynamoDB starts")
-        .products();
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let products = products_at(&dynamodb.url());
     let mut all = String::new();
     for (function, event) in events {
         let answer = function.invoke(&products, event).await.expect("an answer");
@@ -20,7 +19,7 @@ async fn check<const N: usize>(events: [(Function, &str); N], answers: Expect) {
 }
 
 /// The id is `a b/1001`: API Gateway sends it percent-encoded, and `Location` has it so.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rest_api_answers_under_its_stage() {
     check(
         [
@@ -56,7 +55,7 @@ async fn a_rest_api_answers_under_its_stage() {
 }
 
 /// Every path of this stage begins like a route.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stage_may_be_called_product() {
     check(
         [
@@ -94,7 +93,7 @@ async fn a_stage_may_be_called_product() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_custom_domain_keeps_its_base_path() {
     check(
         [(
@@ -119,7 +118,7 @@ async fn a_custom_domain_keeps_its_base_path() {
 }
 
 /// API Gateway sends bodies so when the API has binary media types.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_in_base64_is_decoded() {
     check(
         [(
@@ -144,7 +143,7 @@ async fn a_body_in_base64_is_decoded() {
 }
 
 /// An HTTP API has decoded the id; `cargo lambda watch` sends the same kind of event.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_http_api_has_decoded_the_path() {
     check(
         [
@@ -184,17 +183,15 @@ async fn an_http_api_has_decoded_the_path() {
 }
 
 /// A percent sign that is part of an id is encoded once more in a REST event, and decoded once.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_path_is_decoded_once() {
     let event = |file: &str, id: &str| {
         let mut event: Value = serde_json::from_str(file).expect("JSON");
         event["pathParameters"]["id"] = id.into();
         event.to_string()
     };
-    let products = LocalDynamoDb::start(None)
-        .await
-        .expect("DynamoDB starts")
-        .products();
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let products = products_at(&dynamodb.url());
     let body = r#"{"id":"100%25","title":"t","description":"","price":1}"#;
     let mut create: Value =
         serde_json::from_str(include_str!("../events/create-on-DEV.json")).expect("JSON");

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 use tests::{Catalog, product};
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 /// Runs `law` for `cases` values against one catalog.
 fn holds<S: Strategy>(
@@ -14,7 +14,9 @@ fn holds<S: Strategy>(
     values: &S,
     law: &impl AsyncFn(&Catalog, S::Value) -> Result<(), TestCaseError>,
 ) {
-    let runtime = Runtime::new().expect("a runtime");
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
     let catalog = runtime.block_on(Catalog::start());
     // Failures are kept as named cases in api.rs, not as files of seeds.
     let config = Config {
@@ -140,7 +142,7 @@ fn no_bytes_are_answered_with_a_failure_of_ours() {
     });
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn of_many_creators_of_one_id_one_wins() {
     const ROUNDS: usize = 100;
     const CREATORS: usize = 32;

@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue::{self, N, S};
 use expect_test::expect;
 use local::LocalDynamoDb;
-use tests::{Catalog, product, told};
+use tests::{Catalog, config_at, product, told};
 
 fn client(catalog: &Catalog) -> Client {
-    Client::from_conf(LocalDynamoDb::config_at(&catalog.dynamodb.url()).build())
+    Client::from_conf(config_at(&catalog.dynamodb.url()).build())
 }
 
 /// Puts an item past our functions, as the original's `put_item` did.
@@ -31,7 +31,7 @@ fn echo() -> [(&'static str, AttributeValue); 4] {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_item_of_the_original_is_found() {
     let catalog = Catalog::start().await;
     put(&catalog, echo()).await;
@@ -44,7 +44,7 @@ async fn an_item_of_the_original_is_found() {
     .assert_eq(&told(catalog.find("1001")).await);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_item_of_the_original_is_not_overwritten() {
     let catalog = Catalog::start().await;
     put(&catalog, echo()).await;
@@ -70,7 +70,7 @@ async fn an_item_of_the_original_is_not_overwritten() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn attributes_of_others_are_left_alone() {
     let catalog = Catalog::start().await;
     let [id, title, description, price] = echo();
@@ -91,7 +91,7 @@ async fn attributes_of_others_are_left_alone() {
 }
 
 /// The original reads `S`, `S`, `S` and `N`, and so does whatever else uses the table.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn our_item_is_as_the_original_would_write_it() {
     let catalog = Catalog::start().await;
     let sent = product("1001", "Amazon Echo", "Smart speaker", "89.90").to_string();
@@ -114,7 +114,7 @@ async fn our_item_is_as_the_original_would_write_it() {
     assert_eq!(get.send().await.expect("an answer").item, Some(expected));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_item_that_is_no_product_is_our_mistake_and_keeps_its_id() {
     let catalog = Catalog::start().await;
     let [id, title, description, price] = echo();

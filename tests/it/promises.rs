@@ -1,16 +1,15 @@
 //! What is promised whatever DynamoDB and the network do.
+//!
+//! Time is tokio's paused clock: what a caller would wait for is exact, and takes no time.
 
-use std::time::{Duration, Instant};
+use std::fmt::Debug;
 
 use catalog::ProductRepository;
 use futures::future::join_all;
-use futures::stream::{self, StreamExt};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, hold, product, share};
-
-/// How many runs are under way at once; most of them wait.
-const PARALLEL: usize = 64;
+use tests::{ALWAYS, Fault, Faulty, hold, product, products_at, share};
+use tokio::time::{Duration, Instant};
 
 const ATTEMPTS: usize = 3;
 
@@ -38,7 +37,10 @@ fn body(answer: &Value) -> Value {
 /// One call that meets a fault `times` times, and what its caller does next.
 async fn run(
     dynamodb: &LocalDynamoDb,
-    (fault, function, times, round): (Fault, Function, usize, usize),
+    fault: Fault,
+    function: Function,
+    times: usize,
+    round: usize,
 ) -> Result<(), String> {
     let sent = product(
         &format!("{fault:?}-{function:?}-{times}-{round}"),
@@ -46,7 +48,7 @@ async fn run(
         "Smart speaker",
         "89.99",
     );
-    let healthy = &dynamodb.products();
+    let healthy = &products_at(&dynamodb.url());
     let stored_before = matches!(function, Function::Find);
     if stored_before {
         ask(Function::Create, healthy, &sent).await;
@@ -57,77 +59,98 @@ async fn run(
     let answer = ask(function, &faulty.products(), &sent).await;
     let took = start.elapsed();
 
-    let should = |right: bool, what: &str| {
-        if right {
-            Ok(())
-        } else {
-            Err(format!(
-                "{fault:?} of {times} calls to {function:?} {what}: {answer}"
-            ))
-        }
+    let strikes = ATTEMPTS.min(times);
+    let case = format!("{fault:?}, {function:?}, {strikes} of {ATTEMPTS} attempts struck");
+    let wrong = |what: &str, expected: &dyn Debug, got: &dyn Debug| {
+        format!(
+            "{case}: expected {what} {expected:?}, got {got:?}; answered {answer} after {took:?}"
+        )
     };
-    should(took < ProductRepository::DEADLINE, "is answered in time")?;
-    should(
-        faulty.calls() == ATTEMPTS.min(times.saturating_add(1)),
-        "is tried again",
+    if took >= ProductRepository::DEADLINE {
+        return Err(wrong("a time below", &ProductRepository::DEADLINE, &took));
+    }
+    equal(
+        faulty.calls(),
+        ATTEMPTS.min(times.saturating_add(1)),
+        "calls",
+        &wrong,
     )?;
-    should(faulty.strikes() == ATTEMPTS.min(times), "meets its fault")?;
+    equal(faulty.strikes(), strikes, "faults", &wrong)?;
     if times >= ATTEMPTS {
-        should(answer["statusCode"] == 503, "is unavailable")?;
-        should(
-            answer["headers"]["retry-after"] == "2",
-            "says when to come again",
+        equal(&answer["statusCode"], &503.into(), "the status", &wrong)?;
+        equal(
+            &answer["headers"]["retry-after"],
+            &"2".into(),
+            "Retry-After",
+            &wrong,
         )?;
     } else {
         let replayed = stored_before || fault.comes_afterwards();
-        let expected = if replayed { 200 } else { 201 };
-        should(answer["statusCode"] == expected, "goes unnoticed")?;
-        should(body(&answer) == sent, "is the product")?;
+        let status = if replayed { 200 } else { 201 };
+        equal(&answer["statusCode"], &status.into(), "the status", &wrong)?;
+        equal(&body(&answer), &sent, "the product", &wrong)?;
         let kept = ask(Function::Find, healthy, &sent).await;
-        should(kept["statusCode"] == 200, "was acknowledged and is there")?;
+        equal(
+            &kept["statusCode"],
+            &200.into(),
+            "once acknowledged, find's status",
+            &wrong,
+        )?;
     }
 
     let again = ask(Function::Create, healthy, &sent).await;
     let there = stored_before || faulty.writes() > 0;
-    let expected = if there { 200 } else { 201 };
-    should(again["statusCode"] == expected, "converges")?;
+    let status = if there { 200 } else { 201 };
+    equal(
+        &again["statusCode"],
+        &status.into(),
+        "sent again, the status",
+        &wrong,
+    )?;
     let other = product(sent["id"].as_str().expect("an id"), "Another", "", "1.00");
     let refused = ask(Function::Create, healthy, &other).await;
-    should(refused["statusCode"] == 409, "is not overwritten")?;
+    equal(
+        &refused["statusCode"],
+        &409.into(),
+        "another product's status",
+        &wrong,
+    )?;
     let kept = ask(Function::Find, healthy, &sent).await;
-    should(body(&kept) == sent, "is kept whole")?;
-    should(
-        faulty.writes() <= usize::from(!stored_before),
-        "is written once",
-    )
+    equal(&body(&kept), &sent, "at the end, the product", &wrong)?;
+    let writes = usize::from(there && !stored_before);
+    equal(faulty.writes(), writes, "writes", &wrong)
+}
+
+fn equal<T: Debug + PartialEq>(
+    got: T,
+    expected: T,
+    what: &str,
+    wrong: impl Fn(&str, &dyn Debug, &dyn Debug) -> String,
+) -> Result<(), String> {
+    if got == expected {
+        Ok(())
+    } else {
+        Err(wrong(what, &expected, &got))
+    }
 }
 
 /// Each fault, for create and find, on the first attempt, on the first two, and on all.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn no_fault_loses_or_changes_an_acknowledged_product() {
     const ROUNDS: usize = 12;
 
     let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let mut cases = Vec::new();
-    for round in 0..ROUNDS {
-        for fault in Fault::ALL {
+    for fault in Fault::ALL {
+        let mut cases = 0;
+        let mut failures = Vec::new();
+        for round in 0..ROUNDS {
             for function in [Function::Create, Function::Find] {
-                cases.extend([1, 2, ALWAYS].map(|times| (fault, function, times, round)));
+                for times in [1, 2, ALWAYS] {
+                    cases += 1;
+                    failures.extend(run(dynamodb, fault, function, times, round).await.err());
+                }
             }
         }
-    }
-    assert!(cases.len() >= 1_000);
-    let results: Vec<_> = stream::iter(cases)
-        .map(async |case| (case.0, run(dynamodb, case).await))
-        .buffer_unordered(PARALLEL)
-        .collect()
-        .await;
-    for fault in Fault::ALL {
-        let of_it = results.iter().filter(|(struck, _)| *struck == fault);
-        let cases = of_it.clone().count();
-        let failures: Vec<_> = of_it
-            .filter_map(|(_, result)| result.clone().err())
-            .collect();
         hold(
             "nothing acknowledged is lost, written twice or changed; 503 in time, or as if nothing had happened",
             &format!("{fault:?}"),
@@ -138,37 +161,40 @@ async fn no_fault_loses_or_changes_an_acknowledged_product() {
 }
 
 /// The SDK stops asking again when that helps nobody, so that a long failure is answered at once.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_long_failure_is_answered_at_once_and_passes() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let sent = product("1001", "Amazon Echo", "", "89.99");
-    let calls = 200;
-    let faulty = Faulty::start(&dynamodb, Fault::InternalServerError, calls).await;
+    let failures = 200;
+    let faulty = Faulty::start(&dynamodb, Fault::InternalServerError, failures).await;
     let products = faulty.products();
-    let mut last = Duration::ZERO;
-    while faulty.calls() < calls {
-        let start = Instant::now();
+    let mut answers = Vec::new();
+    while faulty.calls() < failures {
+        let (calls, start) = (faulty.calls(), Instant::now());
         let answer = ask(Function::Find, &products, &sent).await;
-        assert!(
-            [404, 503].map(Value::from).contains(&answer["statusCode"]),
-            "{answer}"
-        );
-        last = start.elapsed();
+        assert_eq!(answer["statusCode"], 503, "{answer}");
+        answers.push((faulty.calls() - calls, start.elapsed()));
     }
-    assert!(last < ProductRepository::DEADLINE / 10, "{last:?}");
+    assert_eq!(answers[0].0, ATTEMPTS, "calls for the first answer");
+    let last = answers.last().expect("an answer");
+    assert_eq!(
+        *last,
+        (1, Duration::ZERO),
+        "calls and time for the last answer"
+    );
     assert_eq!(
         ask(Function::Create, &products, &sent).await["statusCode"],
         201
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn of_fifty_creators_of_one_id_one_is_acknowledged() {
     const CREATORS: usize = 50;
 
     let rounds = share(1_000);
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let products = &dynamodb.products();
+    let products = &products_at(&dynamodb.url());
     let mut failures = Vec::new();
     for round in 0..rounds {
         let id = &format!("round {round}");

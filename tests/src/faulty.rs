@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
-use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use catalog::ProductRepository;
@@ -16,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+use crate::clock::Clock;
 
 /// What goes wrong with one call of DynamoDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,7 @@ pub struct Faulty {
 #[derive(Debug)]
 struct Way {
     to: String,
+    clock: Clock,
     fault: Fault,
     times: usize,
     calls: AtomicUsize,
@@ -126,6 +128,7 @@ impl Faulty {
         let to = dynamodb.url().trim_start_matches("http://").to_owned();
         let way = Arc::new(Way {
             to,
+            clock: Clock::default(),
             fault,
             times,
             calls: AtomicUsize::new(0),
@@ -151,11 +154,11 @@ impl Faulty {
         &self.url
     }
 
-    /// The products behind it, with a retry quota of their own: the SDK's is the process's.
+    /// The products behind it, for one call at a time. On a paused clock, time-outs strike when the
+    /// fault is that nothing comes, and at no other time.
     #[must_use]
     pub fn products(&self) -> ProductRepository {
-        let config = LocalDynamoDb::config_at(&self.url)
-            .retry_partition(RetryPartition::new(self.url.clone()));
+        let config = self.way.clock.config_at(&self.url);
         let config = if self.way.fault == Fault::ConnectionRefused {
             config.interceptor(Refused(Arc::clone(&self.way)))
         } else {
@@ -180,6 +183,13 @@ impl Faulty {
     #[must_use]
     pub fn writes(&self) -> usize {
         self.way.writes.load(SeqCst)
+    }
+
+    /// Whether more calls came than the fault accounts for: on a busy machine, a function's
+    /// time-outs strike by themselves.
+    #[must_use]
+    pub fn is_out_of_time(&self) -> bool {
+        self.calls() > self.way.times.saturating_add(1)
     }
 
     /// Waits for a fault to happen.
@@ -289,16 +299,21 @@ impl Way {
             Fault::NoJson => client.write_all(&plain("200 OK", "<html></html>")).await,
             Fault::ConnectionRefused => unreachable!("no call comes"),
             Fault::Reset | Fault::ResetAfterwards => reset(client),
-            Fault::Silence | Fault::AnswerLost => until_closed(client).await,
+            Fault::Silence | Fault::AnswerLost => {
+                self.clock.release();
+                until_closed(client).await
+            }
             Fault::AnswerTruncated => {
                 client.write_all(&answer[..middle]).await?;
                 reset(client)
             }
             Fault::SlowFirstByte => {
+                self.clock.release();
                 sleep(Faulty::SLOW).await;
                 client.write_all(&answer).await
             }
             Fault::SlowBody => {
+                self.clock.release();
                 sleep(Faulty::SLOW).await;
                 client.write_all(&answer[middle..]).await
             }

@@ -20,7 +20,8 @@ pub fn share(all: usize) -> usize {
     }
 }
 
-/// A function's binary as `cargo test` built it; under `make reliability`, the one that is deployed.
+/// A function's binary as `cargo test` built it; under `make reliability`, the one that is
+/// deployed.
 ///
 /// # Panics
 ///

@@ -1,5 +1,6 @@
 //! What the tests stand on: a catalog of its own for each, with a caller, and Lambda.
 
+mod clock;
 mod event;
 mod faulty;
 mod ledger;
@@ -14,14 +15,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+pub use clock::{config_at, products_at};
 pub use event::answers_well;
 pub use faulty::{ALWAYS, Fault, Faulty};
 pub use ledger::{binary, hold, share};
 pub use priming::primed;
 pub use release::release;
-pub use runtime::{Lambda, invoke};
+pub use runtime::{Lambda, invoke, is_acknowledged};
 
-/// A running API over a DynamoDB of its own, and a client for it.
+/// A running API over a DynamoDB of its own, and a client for it. On a paused clock, no time-out
+/// strikes.
 #[derive(Debug)]
 pub struct Catalog {
     /// The DynamoDB behind it.
@@ -52,8 +55,7 @@ impl Catalog {
     }
 
     async fn over(dynamodb: LocalDynamoDb, url: &str) -> Self {
-        let products = LocalDynamoDb::products_at(url);
-        let api = LocalApi::start(0, products).await;
+        let api = LocalApi::start(0, products_at(url)).await;
         let client = Client::of(&api.expect("the API starts").url());
         Self { dynamodb, client }
     }

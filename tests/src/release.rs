@@ -1,8 +1,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// A function's release binary, the one that is zipped and deployed: in `target/lambda`, where scripts/build.sh leaves
-/// it, or in the folder that `LAMBDA_DIR` names. What is measured, and tested in full, is this.
+/// A function's release binary, the one that is zipped and deployed: in `target/lambda`, where
+/// scripts/build.sh leaves it, or in the folder that `LAMBDA_DIR` names. What is measured, and
+/// tested in full, is this.
 ///
 /// # Panics
 ///

@@ -9,8 +9,8 @@ use tokio::process::Command;
 use crate::slow::Clock;
 use crate::tools::installed;
 
-/// Writes a profile of each function as callgrind.PACKAGE.CALLS, of runs that end after so many calls: the parts of
-/// init, of a first and of 20 warm calls are the differences.
+/// Writes a profile of each function as callgrind.PACKAGE.CALLS, of runs that end after so many
+/// calls: the parts of init, of a first and of 20 warm calls are the differences.
 pub async fn profile(folder: &Path) -> Result<ExitCode, String> {
     let [faketime, valgrind] = installed(["faketime", "valgrind"], "faketime valgrind")?;
     let dynamodb = Canned::start(Duration::ZERO).await;

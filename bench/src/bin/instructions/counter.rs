@@ -20,10 +20,12 @@ const CPU: &str = if cfg!(target_arch = "aarch64") {
     "max"
 };
 
-/// Counts the instructions of a function while it runs in QEMU: the same on a busy machine as on a quiet one.
+/// Counts the instructions of a function while it runs in QEMU: the same on a busy machine as on a
+/// quiet one.
 pub struct Counter {
     qemu: PathBuf,
-    /// QEMU's, which is the function's, too. The function itself preloads nothing, so that no instruction is added.
+    /// QEMU's, which is the function's, too. The function itself preloads nothing, so that no
+    /// instruction is added.
     clock: Clock,
     /// Holds the plugin and the file with the count.
     folder: PathBuf,

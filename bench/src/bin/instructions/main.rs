@@ -1,6 +1,6 @@
-//! Holds both release binaries to bench/limits.toml: the instructions of init, first and warm call, and the size of the
-//! zip: `make bench-instructions`. With a folder as its argument, writes callgrind's profiles there instead:
-//! `make profile`.
+//! Holds both release binaries to bench/limits.toml: the instructions of init, first and warm call,
+//! and the size of the zip: `make bench-instructions`. With a folder as its argument, writes
+//! callgrind's profiles there instead: `make profile`.
 
 mod callgrind;
 mod counter;

@@ -3,8 +3,8 @@ use std::process::Command;
 
 const SPEED: &str = "+0 x0.02";
 
-/// A clock that runs at a fiftieth of the speed. An emulated function is slower, too, and priming would give up after
-/// its 150 ms.
+/// A clock that runs at a fiftieth of the speed. An emulated function is slower, too, and priming
+/// would give up after its 150 ms.
 pub struct Clock {
     library: String,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold, product};
+use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold, is_acknowledged, product};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -23,10 +23,15 @@ async fn stored(dynamodb: &LocalDynamoDb, id: &str) -> Option<Value> {
     let event = include_str!("../../../../tests/events/find-on-DEV.json");
     let mut event: Value = serde_json::from_str(event).expect("JSON");
     event["pathParameters"]["id"] = id.into();
-    let answer = Function::Find
-        .invoke(&dynamodb.products(), &event.to_string())
-        .await
-        .expect("an answer");
+    let (products, event) = (dynamodb.products(), event.to_string());
+    let answer = loop {
+        let answer = Function::Find.invoke(&products, &event).await;
+        let answer = answer.expect("an answer");
+        // A busy machine's, where a second passes before the answer.
+        if answer["statusCode"] != 503 {
+            break answer;
+        }
+    };
     let body = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
     (answer["statusCode"] != 404).then_some(body)
 }
@@ -45,12 +50,24 @@ async fn a_sample_of_the_faults() {
     ];
     for (fault, status) in sample {
         for (times, status) in [(1, status), (ALWAYS, 503)] {
-            let sent = product(&format!("{fault:?}-{times}"), "Amazon Echo", "", "89.99");
+            let id = format!("{fault:?}-{times}");
+            let sent = product(&id, "Amazon Echo", "", "89.99");
             let faulty = Faulty::start(&dynamodb, fault, times).await;
             let mut function = Lambda::start_over(&binary(BINARY), faulty.url()).await;
-            let answer = function.invoke(&event(&sent)).await.expect("an answer");
-            if answer["statusCode"] != status || faulty.strikes() == 0 {
-                failures.push(format!("{fault:?} {times}: {answer}"));
+            let mut answer = function.invoke(&event(&sent)).await.expect("an answer");
+            let calls = faulty.calls();
+            let mut right = faulty.strikes() > 0 && answer["statusCode"] == status;
+            if faulty.is_out_of_time() {
+                answer = function.insist(&event(&sent)).await.expect("an answer");
+                right = answer["statusCode"] == 200;
+            }
+            if times == 1 && stored(&dynamodb, &id).await.as_ref() != Some(&sent) {
+                right = false;
+            }
+            if !right {
+                failures.push(format!(
+                    "{fault:?}, {times} times: expected {status}, got {answer} after {calls} calls"
+                ));
             }
         }
     }
@@ -120,7 +137,7 @@ async fn killed(
         Moment::After(time) => {
             // It has started once it has answered.
             let first = product(&format!("{id}-before"), "Amazon Echo", "", "89.99");
-            function.invoke(&event(&first)).await.expect("an answer");
+            function.insist(&event(&first)).await.expect("an answer");
             function.send(&event(&sent));
             sleep(time).await;
         }
@@ -137,10 +154,10 @@ async fn killed(
         return Err(format!("{id} was left as {kept:?}"));
     }
     // A killed function's call may still be on its way, so that either answer is right.
-    let again = survivor.lock().await.invoke(&event(&sent)).await;
+    let again = survivor.lock().await.insist(&event(&sent)).await;
     let again = again.map_err(|error| format!("{id} sent again: {error}"))?;
     let kept = stored(dynamodb, &id).await;
-    if ([200, 201].map(Value::from).contains(&again["statusCode"])) && kept == Some(sent) {
+    if is_acknowledged(&again) && kept == Some(sent) {
         Ok(())
     } else {
         Err(format!("{id} sent again: {again}, left as {kept:?}"))

@@ -26,14 +26,21 @@ async fn a_sample_of_the_faults() {
             let faulty = Faulty::start(&dynamodb, fault, times).await;
             let mut function =
                 Lambda::start_over(&binary(env!("CARGO_BIN_EXE_find-product")), faulty.url()).await;
-            let answer = function.invoke(FIND).await.expect("an answer");
-            let right = if times == ALWAYS {
-                answer["statusCode"] == 503
+            let mut answer = function.invoke(FIND).await.expect("an answer");
+            let calls = faulty.calls();
+            if faulty.is_out_of_time() {
+                answer = function.insist(FIND).await.expect("an answer");
+            }
+            let (status, right) = if times == ALWAYS {
+                (503, answer["statusCode"] == 503)
             } else {
-                answer["statusCode"] == 200 && answer["body"] == created["body"]
+                let is_whole = answer["body"] == created["body"];
+                (200, answer["statusCode"] == 200 && is_whole)
             };
             if !right || faulty.strikes() == 0 {
-                failures.push(format!("{fault:?} {times}: {answer}"));
+                failures.push(format!(
+                    "{fault:?}, {times} times: expected {status}, got {answer} after {calls} calls"
+                ));
             }
         }
     }

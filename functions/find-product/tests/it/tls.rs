@@ -80,7 +80,7 @@ impl Private {
         let authority = self.authority.to_str().expect("text");
         variables.extend(variable.map(|variable| (variable, authority)));
         let mut function = Lambda::start(env!("CARGO_BIN_EXE_find-product"), &variables).await;
-        function.invoke(FIND).await.expect("an answer")["statusCode"].clone()
+        function.insist(FIND).await.expect("an answer")["statusCode"].clone()
     }
 }
 
