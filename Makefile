@@ -70,12 +70,14 @@ bench: peers release ## Starts and calls beside other ways to write them; writes
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-instructions: release ## Instructions of init, first and warm call, and the zip's size, against bench/limits.toml (faketime, qemu-user)
-	cargo run --quiet --workspace --locked --bin instructions
+	cargo build --quiet --workspace --locked --bins
+	target/debug/instructions
 
 profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
 	CARGO_PROFILE_RELEASE_STRIP=none cargo lambda build --release --locked --lambda-dir target/profile \
 	  --package create-product --package find-product
-	LAMBDA_DIR=target/profile cargo run --quiet --workspace --locked --bin instructions -- target/profile
+	cargo build --quiet --workspace --locked --bins
+	LAMBDA_DIR=target/profile target/debug/instructions target/profile
 
 reliability: release ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh

@@ -2,7 +2,8 @@
 
 It does what docs/deploy.md says, and docs/runbook.md and docs/migrate.md, by running the commands in them, and plays
 what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real
-thing.
+thing. With RECEIVED=1, as in `make test`, Build receives what this folder has built and tested, instead of doing it
+again.
 """
 
 import fcntl
@@ -53,17 +54,18 @@ class Rehearsal:
         self.aws = Aws(folder, work / "aws.log")
         self.clone = folder / "clone"
         self.bare = folder / "repositories" / REPOSITORY
-        self.source = work / "source"
+        self.is_receiving = bool(os.environ.get("RECEIVED"))
+        self.source = (folder if self.is_receiving else work) / "source"
         self.variables = {}
         self.steps = 0
         self.began = time.monotonic()
-        self.output = []
+        self.said = []
 
     # ---- Telling --------------------------------------------------------------------------------
 
     def say(self, line=""):
         print(line, flush=True)
-        self.output.append(line)
+        self.said.append(line)
 
     def step(self, title):
         self.steps += 1
@@ -220,7 +222,8 @@ class Rehearsal:
     def build(self, project: Project, stage: str, artifact: pathlib.Path) -> pathlib.Path:
         made = self.folder / f"{stage.lower()}.zip"
         log = self.work / f"{stage.lower()}.log"
-        code = project.build(self.unpacked(stage, artifact), made, log, self.detail)
+        received = RECEIVED if stage == "Build" and self.is_receiving else {}
+        code = project.build(self.unpacked(stage, artifact), made, log, self.detail, received)
         if code != 0:
             raise Failed(f"{stage} ended with exit code {code}: see {log}")
         self.hand_on(project, made)
@@ -292,7 +295,7 @@ class Rehearsal:
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         log = self.work / "failing-smoke-test.log"
         folder, artifact = self.unpacked("Deploy", self.folder / "build.zip"), self.folder / "none.zip"
-        code = deploy.build(folder, artifact, log, lambda *_, **__: None)
+        code = deploy.build(folder, artifact, log, lambda *_, **__: None, {})
         expect(code == 1 and not artifact.exists(), "a failing smoke test fails the stage")
         self.refused("a deployment whose smoke test fails", log.read_text(), "smoke-test.sh: POST")
         self.detail("all of them", since)
@@ -331,7 +334,7 @@ class Rehearsal:
         """No secret that was handed out is found in what was printed, logged, packaged or left in a folder."""
         secrets = {secret.encode() for _, _, *each in self.handed_out() for secret in each} | {self.api_key().encode()}
         expect(len(secrets) >= 10, "credentials were handed out")
-        places = {"the output": "\n".join(self.output).encode()}
+        places = {"the output": "\n".join(self.said).encode()}
         files = [
             *self.work.glob("*.log"),
             *self.folder.glob("*.zip"),
@@ -639,6 +642,31 @@ class Rehearsal:
             signal.pause()
         except KeyboardInterrupt:
             self.say()
+
+
+def receive_tools(source: pathlib.Path) -> str:
+    for folder in (".venv", "node_modules"):
+        if not (source / folder).exists():
+            (source / folder).symlink_to(ROOT / folder)
+    return "make tools"
+
+
+def receive_zips(source: pathlib.Path) -> str:
+    zips = sorted((ROOT / "dist").glob("*.zip"))
+    expect(zips, "make release has left zips in dist/")
+    (source / "dist").mkdir(exist_ok=True)
+    for each in zips:
+        shutil.copy2(each, source / "dist")
+    return "make release"
+
+
+# The commands of Build that `make test` has run in this folder. `make verify` leaves none out.
+RECEIVED = {
+    "make build-tools": receive_tools,
+    "make test-api": lambda _: "make test-rust",
+    "scripts/build.sh": receive_zips,
+    "make sbom": lambda _: "nobody, because only make verify runs it",
+}
 
 
 class Tags(yaml.SafeLoader):
