@@ -5,10 +5,14 @@
   advisories sbom format tools build-tools update durations peers
 
 SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # What the functions are built for: this machine where nothing else is said, in Lambda's words.
 ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+
+# Every program, test and library at once: with one set of features for all, nothing is compiled twice.
+BUILD := cargo build --quiet --workspace --all-targets --locked
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +34,7 @@ lint: build-tools ## Formatting, lints and unused dependencies of the Rust code,
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 test-rust: ## Every Rust test
+	$(BUILD)
 	cargo test --workspace --locked
 
 test-api: ## Of these, what a deployment must not break: seconds instead of minutes
@@ -39,14 +44,15 @@ test-busy: ## The Rust tests ten times, beside four busy loops
 	tests/busy.sh
 
 test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API (EXAMPLES: of each operation)
+	$(BUILD)
 	tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
 test-clients: build-tools ## What clients hold on to: the contract, a walk through it, and `cargo lambda`
-	cargo build --quiet --workspace --locked --bins
+	$(BUILD)
 	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs tests/clients/cargo-lambda.test.mjs
 
 test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/reference.png takes the picture of it)
-	cargo build --quiet --workspace --locked --bins
+	$(BUILD)
 	node --test tests/clients/reference.test.mjs
 
 test-tools: ## The program behind `make test`
@@ -60,8 +66,8 @@ test-deployment: tools ## Policies, packages and scripts of the deployment
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
-rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up)
-	.venv/bin/python tests/rehearsal/rehearse.py
+rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up, PICTURE=file draws it)
+	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee /dev/stderr | .venv/bin/python scripts/picture.py $(PICTURE))
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) scripts/reproduce.sh
@@ -70,20 +76,20 @@ bench: peers release ## Starts and calls beside other ways to write them; writes
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-instructions: release ## Instructions of init, first and warm call, and the zip's size, against bench/limits.toml (faketime, qemu-user)
-	cargo build --quiet --workspace --locked --bins
+	$(BUILD)
 	target/debug/instructions
 
 profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
 	CARGO_PROFILE_RELEASE_STRIP=none cargo lambda build --release --locked --lambda-dir target/profile \
 	  --package create-product --package find-product
-	cargo build --quiet --workspace --locked --bins
+	$(BUILD)
 	LAMBDA_DIR=target/profile target/debug/instructions target/profile
 
 reliability: release ## Every promise in full, on the release binaries; writes docs/reliability.md
 	tests/reliability.sh
 
 load: ## 64 callers at once for a minute
-	cargo build --quiet --workspace --locked --bins
+	$(BUILD)
 	target/debug/load target/debug/local
 
 fuzz: build-tools ## Ten minutes of made-up events, on a nightly toolchain

@@ -18,6 +18,8 @@ REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml
 cp -r serverless.yml observability.yml scripts "$packaged"
 mkdir "$packaged/dist"
 touch "$packaged/dist/create-product.zip" "$packaged/dist/find-product.zip"
+# osls compiles its schema once for all.
+export SLS_SCHEMA_CACHE_BASE_DIR="$PWD/target"
 for stage in DEV STAGE PROD; do
   (cd "$packaged" && "$OLDPWD/node_modules/.bin/osls" package --stage "$stage" --package "$stage" --region eu-west-1 \
     --param cfnRoleArn=arn:aws:iam::222222222222:role/cf-execution-role-serverless)

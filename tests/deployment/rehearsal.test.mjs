@@ -58,11 +58,11 @@ for (const [moment, step] of [
 
 test('a failing build deploys nothing, and says where to read on', async (t) => {
   const { code, stdout, stderr, left } = await rehearse(t, {
-    commands: { cargo: 'echo "error: could not compile" >&2; exit 101' },
+    commands: { make: 'echo "error: no network" >&2; exit 2' },
   });
   assert.equal(code, 1);
   assert.match(stderr, /^\nThe rehearsal failed: Build ended with exit code 2: see .*target\/rehearsal\/build\.log\n$/);
-  assert.match(stdout, /FAILED {2}pre_build make test-api/);
+  assert.match(stdout, /FAILED {2}install {3}make build-tools/);
   assert.doesNotMatch(stdout, /Deploy what was pushed/);
   assert.deepEqual(left, []);
 });

@@ -62,7 +62,13 @@ export class Workspace {
   run(command, args, env = {}) {
     const options = {
       cwd: this.folder,
-      env: { PATH: `${this.path('bin')}:${process.env.PATH}`, HOME: this.folder, ...env },
+      // osls compiles its schema once for all.
+      env: {
+        PATH: `${this.path('bin')}:${process.env.PATH}`,
+        HOME: this.folder,
+        SLS_SCHEMA_CACHE_BASE_DIR: path.join(root, 'target'),
+        ...env,
+      },
     };
     return new Promise((resolve) => {
       execFile(command, args, options, (error, stdout, stderr) =>

@@ -2,8 +2,7 @@
 
 It does what docs/deploy.md says, and docs/runbook.md and docs/migrate.md, by running the commands in them, and plays
 what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real
-thing. With RECEIVED=1, as in `make test`, Build receives what this folder has built and tested, instead of doing it
-again.
+thing. With RECEIVED=1, as in `make test`, the builds receive what was installed, tested and built in this folder.
 """
 
 import fcntl
@@ -222,7 +221,7 @@ class Rehearsal:
     def build(self, project: Project, stage: str, artifact: pathlib.Path) -> pathlib.Path:
         made = self.folder / f"{stage.lower()}.zip"
         log = self.work / f"{stage.lower()}.log"
-        received = RECEIVED if stage == "Build" and self.is_receiving else {}
+        received = RECEIVED[stage] if self.is_receiving else {}
         code = project.build(self.unpacked(stage, artifact), made, log, self.detail, received)
         if code != 0:
             raise Failed(f"{stage} ended with exit code {code}: see {log}")
@@ -295,7 +294,8 @@ class Rehearsal:
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         log = self.work / "failing-smoke-test.log"
         folder, artifact = self.unpacked("Deploy", self.folder / "build.zip"), self.folder / "none.zip"
-        code = deploy.build(folder, artifact, log, lambda *_, **__: None, {})
+        received = RECEIVED["Deploy"] if self.is_receiving else {}
+        code = deploy.build(folder, artifact, log, lambda *_, **__: None, received)
         expect(code == 1 and not artifact.exists(), "a failing smoke test fails the stage")
         self.refused("a deployment whose smoke test fails", log.read_text(), "smoke-test.sh: POST")
         self.detail("all of them", since)
@@ -660,12 +660,15 @@ def receive_zips(source: pathlib.Path) -> str:
     return "make release"
 
 
-# The commands of Build that `make test` has run in this folder. `make verify` leaves none out.
+# The commands of each build that `make test` has run in this folder. `make verify` receives nothing.
 RECEIVED = {
-    "make build-tools": receive_tools,
-    "make test-api": lambda _: "make test-rust",
-    "scripts/build.sh": receive_zips,
-    "make sbom": lambda _: "nobody, because only make verify runs it",
+    "Build": {
+        "make build-tools": receive_tools,
+        "make test-api": lambda _: "make test-rust",
+        "scripts/build.sh": receive_zips,
+        "make sbom": lambda _: "nobody, because only make verify runs it",
+    },
+    "Deploy": {"npm ci --omit=dev --no-audit --no-fund": receive_tools},
 }
 
 
