@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify test-busy lint licences test-rust test-api test-hostile test-clients test-browser test-tools \
   lint-deployment test-deployment release rehearse reproduce bench bench-instructions profile reliability load fuzz postman \
-  advisories sbom format tools build-tools update durations peers
+  advisories sbom format tools build-tools update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -104,7 +104,7 @@ postman: build-tools ## The contract as a Postman collection, with a walk throug
 	node tests/clients/postman.mjs
 
 advisories: build-tools ## Known vulnerabilities of the crates; asks github.com, or ADVISORY_DB=folder
-	tools/advisories.sh
+	cargo audit $(if $(ADVISORY_DB),--db $(ADVISORY_DB) --no-fetch)
 
 sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as CycloneDX, in dist/sbom
 	.tools/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
@@ -112,9 +112,6 @@ sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as Cyclone
 	mkdir -p dist/sbom
 	mv functions/*/*.cdx.json dist/sbom/
 	rm */*.cdx.json
-
-durations: ## How long `make test` takes in a new clone, and after one changed line: writes CONTRIBUTING.md
-	tools/durations.sh
 
 format: build-tools ## Format every language
 	cargo fmt --all
@@ -169,5 +166,5 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
 
-update: .venv/bin/uv ## Update every lock file (Cargo, npm, Python) and run the loop
+update: .venv/installed ## Update every lock file (Cargo, npm, Python) and run the loop
 	tools/update.sh

@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036: the reader has another
     sys.exit(f"error: python3 is {sys.version.split()[0]}, must be 3.11 or newer")
 
 import tomllib
@@ -51,7 +51,6 @@ class Part:
         self.log = STATE / f"{self.name}.log"
         self.state = STATE / f"{self.name}.json"
 
-
     def key(self) -> str:
         """A hash of everything that the part depends on."""
         always = ["Makefile", "rust-toolchain.toml", "tools"]
@@ -60,7 +59,9 @@ class Part:
         digest = hashlib.sha256(self.command.encode())
         for name in sorted(set(listed.split("\0")) - {""}):
             file = ROOT / name
-            content = os.readlink(file).encode() if file.is_symlink() else file.read_bytes() if file.exists() else b""
+            content = (
+                str(file.readlink()).encode() if file.is_symlink() else file.read_bytes() if file.exists() else b""
+            )
             digest.update(f"{name} {len(content)} ".encode() + content)
         return digest.hexdigest()
 
@@ -78,7 +79,13 @@ class Part:
         began = time.monotonic()
         with self.log.open("w") as log:
             process = subprocess.Popen(
-                self.command, shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment()
+                self.command,
+                shell=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=environment(),
             )
             running[self.name] = process
             code = process.wait()
@@ -102,7 +109,10 @@ def environment() -> dict[str, str]:
 def load(plan: str) -> tuple[dict[str, str], list[Part]]:
     """What every part needs, and the parts of a plan. `verify` has those of `test` too, some with another command."""
     tables = tomllib.loads((ROOT / "tools/parts.toml").read_text())
-    chosen = {**tables["test"], **(tables["verify"] if plan == "verify" else {})}
+    chosen = tables["test"]
+    if plan == "verify":
+        full = tables["verify"]
+        chosen = {name: chosen[name] for name in chosen if name not in full} | full
     return tables["prerequisites"], [Part(name, **settings) for name, settings in chosen.items()]
 
 
@@ -160,7 +170,9 @@ def table(parts: list[Part], seconds: float) -> str:
         rows.append((part.name, result, took))
     rows.append(("all, two at a time", "", span(seconds)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join(f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths))} |" for row in rows)
+    return "\n".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows
+    )
 
 
 def main(plan: str) -> int:
@@ -197,10 +209,13 @@ def main(plan: str) -> int:
     print(f"\n{table(parts, time.monotonic() - began)}\n")
     for line in how:
         print(f"skipped: {line}")
-    passed, skips = (sum(part.result in results for part in parts) for results in (("passed", "unchanged"), ("skipped",)))
+    passed = sum(part.result in ("passed", "unchanged") for part in parts)
+    skips = sum(part.result == "skipped" for part in parts)
     print(f"{passed} passed, {len(parts) - passed - skips} failed, {skips} skipped")
     return int(passed + skips < len(parts))
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in (["test"], ["verify"]):
+        sys.exit("usage: tools/parts.py test|verify")
     sys.exit(main(sys.argv[1]))

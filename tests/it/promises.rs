@@ -70,31 +70,31 @@ async fn run(
         return Err(wrong("a time below", &ProductRepository::DEADLINE, &took));
     }
     equal(
-        faulty.calls(),
-        ATTEMPTS.min(times.saturating_add(1)),
+        &faulty.calls(),
+        &ATTEMPTS.min(times.saturating_add(1)),
         "calls",
-        &wrong,
+        wrong,
     )?;
-    equal(faulty.strikes(), strikes, "faults", &wrong)?;
+    equal(&faulty.strikes(), &strikes, "faults", wrong)?;
     if times >= ATTEMPTS {
-        equal(&answer["statusCode"], &503.into(), "the status", &wrong)?;
+        equal(&answer["statusCode"], &503.into(), "the status", wrong)?;
         equal(
             &answer["headers"]["retry-after"],
             &"2".into(),
             "Retry-After",
-            &wrong,
+            wrong,
         )?;
     } else {
         let replayed = stored_before || fault.comes_afterwards();
         let status = if replayed { 200 } else { 201 };
-        equal(&answer["statusCode"], &status.into(), "the status", &wrong)?;
-        equal(&body(&answer), &sent, "the product", &wrong)?;
+        equal(&answer["statusCode"], &status.into(), "the status", wrong)?;
+        equal(&body(&answer), &sent, "the product", wrong)?;
         let kept = ask(Function::Find, healthy, &sent).await;
         equal(
             &kept["statusCode"],
             &200.into(),
             "once acknowledged, find's status",
-            &wrong,
+            wrong,
         )?;
     }
 
@@ -105,7 +105,7 @@ async fn run(
         &again["statusCode"],
         &status.into(),
         "sent again, the status",
-        &wrong,
+        wrong,
     )?;
     let other = product(sent["id"].as_str().expect("an id"), "Another", "", "1.00");
     let refused = ask(Function::Create, healthy, &other).await;
@@ -113,17 +113,17 @@ async fn run(
         &refused["statusCode"],
         &409.into(),
         "another product's status",
-        &wrong,
+        wrong,
     )?;
     let kept = ask(Function::Find, healthy, &sent).await;
-    equal(&body(&kept), &sent, "at the end, the product", &wrong)?;
+    equal(&body(&kept), &sent, "at the end, the product", wrong)?;
     let writes = usize::from(there && !stored_before);
-    equal(faulty.writes(), writes, "writes", &wrong)
+    equal(&faulty.writes(), &writes, "writes", wrong)
 }
 
-fn equal<T: Debug + PartialEq>(
-    got: T,
-    expected: T,
+fn equal<T: Debug + PartialEq + ?Sized>(
+    got: &T,
+    expected: &T,
     what: &str,
     wrong: impl Fn(&str, &dyn Debug, &dyn Debug) -> String,
 ) -> Result<(), String> {

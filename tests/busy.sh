@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs the Rust tests beside four busy loops: ten times, or as often as the argument says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${1:-10}
+log=$(mktemp)
+loops=()
+stop() {
+  ((${#loops[@]} == 0)) || kill "${loops[@]}"
+  rm "$log"
+}
+trap stop EXIT
+
+cargo test --workspace --locked --no-run
+for _ in 1 2 3 4; do
+  while :; do :; done &
+  loops+=($!)
+done
+
+failed=0
+for run in $(seq "$runs"); do
+  since=$SECONDS
+  if cargo test --workspace --locked --no-fail-fast >"$log" 2>&1; then
+    echo "run $run of $runs: passed in $((SECONDS - since)) s"
+  else
+    failed=$((failed + 1))
+    cat "$log"
+    echo "run $run of $runs: failed"
+  fi
+done
+echo "$((runs - failed)) of $runs runs passed beside four busy loops"
+exit $((failed > 0))

@@ -1,0 +1,89 @@
+"""What `make test` prints and does: tools/parts.py, over parts of a few words of shell."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PARTS = pathlib.Path(__file__).resolve().parents[2] / "tools/parts.py"
+
+
+class Parts(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        (self.folder / "tools").mkdir()
+        (self.folder / ".gitignore").write_text("/target/\n/made/\n")
+        subprocess.run(["git", "init", "--quiet", temporary.name], check=True)
+
+    def run_parts(self, toml: str, plan: str = "test", **variables: str) -> subprocess.CompletedProcess:
+        (self.folder / "tools/parts.toml").write_text(toml)
+        environment = {name: value for name, value in os.environ.items() if name != "CI"} | variables
+        command = [sys.executable, str(PARTS), plan]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60)
+
+    def test_a_part_runs_again_only_after_one_of_its_inputs_has_changed(self):
+        toml = '[prerequisites]\n[test.count]\ncommand = "echo ran >>target/runs"\ninputs = ["input"]\n'
+        for content, runs, result in (("a", 1, "passed"), ("a", 1, "no input has changed"), ("b", 2, "passed")):
+            (self.folder / "input").write_text(content)
+            done = self.run_parts(toml)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(result, done.stdout)
+            self.assertEqual((self.folder / "target/runs").read_text(), "ran\n" * runs)
+        self.assertTrue(done.stdout.endswith("1 passed, 0 failed, 0 skipped\n"), done.stdout)
+
+    def test_a_failed_part_shows_its_output_and_keeps_back_what_needs_it(self):
+        toml = (
+            '[prerequisites]\n[test.first]\ncommand = "echo the reason; exit 3"\n'
+            '[test.second]\ncommand = "touch made-by-second"\nafter = ["first"]\n'
+        )
+        done = self.run_parts(toml)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the reason\n", done.stdout)
+        self.assertIn("target/parts/first.log", done.stdout)
+        self.assertIn("not run", done.stdout)
+        self.assertFalse((self.folder / "made-by-second").exists())
+
+    def test_a_skipped_part_is_listed_with_what_installs_it_and_is_an_error_in_ci(self):
+        toml = (
+            '[prerequisites]\n[test.a]\ncommand = "true"\n'
+            '[test.b]\ncommand = "true"\nneeds = { nobody-has-this = "a-package" }\n'
+        )
+        done = self.run_parts(toml)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("skipped: b needs nobody-has-this: apt-get install a-package\n", done.stdout)
+        self.assertTrue(done.stdout.endswith("1 passed, 0 failed, 1 skipped\n"), done.stdout)
+        done = self.run_parts(toml, CI="true")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, "error: b needs nobody-has-this: apt-get install a-package\n")
+
+    def test_a_missing_prerequisite_is_reported_before_anything_runs(self):
+        toml = '[prerequisites]\nnobody-has-this = "install it"\n[test.a]\ncommand = "touch ran"\n'
+        done = self.run_parts(toml)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, "error: nobody-has-this is missing: install it\n")
+        self.assertFalse((self.folder / "ran").exists())
+
+    def test_two_parts_run_at_once(self):
+        toml = (
+            '[prerequisites]\n[test.a]\ncommand = "mkfifo target/pipe; echo hello >target/pipe"\n'
+            '[test.b]\ncommand = "until [ -p target/pipe ]; do sleep 0.01; done; read line <target/pipe"\n'
+        )
+        done = self.run_parts(toml)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_make_verify_runs_what_has_not_changed_and_takes_its_own_commands(self):
+        toml = (
+            '[prerequisites]\n[test.a]\ncommand = "echo test >>target/runs"\ninputs = ["input"]\n'
+            '[verify.a]\ncommand = "echo verify >>target/runs"\ninputs = ["input"]\n'
+        )
+        for plan in ("test", "verify", "verify"):
+            self.assertEqual(self.run_parts(toml, plan).returncode, 0)
+        self.assertEqual((self.folder / "target/runs").read_text(), "test\nverify\nverify\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
