@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 runs=${1:-10}
 log=$(mktemp)
 loops=()
+# shellcheck disable=SC2329 # The trap calls it.
 stop() {
   ((${#loops[@]} == 0)) || kill "${loops[@]}"
   rm "$log"

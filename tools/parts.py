@@ -20,7 +20,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-if sys.version_info < (3, 11):  # noqa: UP036: the reader has another
+# Whoever starts this may have an older one.
+if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(f"error: python3 is {sys.version.split()[0]}, must be 3.11 or newer")
 
 import tomllib
