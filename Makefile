@@ -55,7 +55,7 @@ test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/ref
 	$(BUILD)
 	node --test tests/clients/reference.test.mjs
 
-test-tools: ## The program behind `make test`
+test-tools: build-tools ## The program behind `make test`, and `make advisories`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Templates, packaged templates, the contract, scripts, and every language but Rust
