@@ -120,7 +120,8 @@ format: build-tools ## Format every language
 	ruff format --config tools/ruff.toml
 	git ls-files -z | xargs -0 shfmt --find | xargs shfmt --indent 2 --write
 
-dist/built-for-%: $(shell git ls-files -- .cargo Cargo.lock Cargo.toml functions shared scripts/build.sh ':!*/tests/*') .venv/installed
+# Not asked of git: CodeBuild's source is no repository.
+dist/built-for-%: Cargo.lock Cargo.toml scripts/build.sh $(shell find .cargo functions shared -type f -not -path '*/tests/*') .venv/installed
 	ARCHITECTURE=$* scripts/build.sh
 	touch $@
 
