@@ -8,10 +8,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# What the functions are built for: this machine where nothing else is said, in Lambda's words.
+# The architecture to build for, in Lambda's terms: by default, this machine's.
 ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
-# Every program, test and library at once: with one set of features for all, nothing is compiled twice.
+# Builds every target at once. Other selections resolve other features, and compile the dependencies again.
 BUILD := cargo build --quiet --workspace --all-targets --locked
 
 help: ## List the targets
@@ -20,7 +20,7 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: ## Everything CI checks, in one command: runs what has changed, and prints how long each part took
+test: ## Everything CI checks; skips parts whose inputs have not changed, and prints how long each took
 	@python3 tools/parts.py test
 
 verify: ## Everything in full, before a release: at most 90 minutes
@@ -37,7 +37,7 @@ test-rust: ## Every Rust test
 	$(BUILD)
 	cargo test --workspace --locked
 
-test-api: ## Of these, what a deployment must not break: seconds instead of minutes
+test-api: ## The fast subset of the Rust tests, run before each deployment
 	cargo test --workspace --locked -- --skip hostile:: --skip laws:: --skip promises::
 
 test-busy: ## The Rust tests ten times, beside four busy loops
@@ -55,7 +55,7 @@ test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/ref
 	$(BUILD)
 	node --test tests/clients/reference.test.mjs
 
-test-tools: build-tools ## The program behind `make test`, and `make advisories`
+test-tools: build-tools ## The runner behind `make test`, and `make advisories`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Templates, packaged templates, the contract, scripts, and every language but Rust
@@ -67,7 +67,7 @@ test-deployment: tools ## Policies, packages and scripts of the deployment
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
 rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up, PICTURE=file draws it)
-	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee /dev/stderr | .venv/bin/python scripts/picture.py $(PICTURE))
+	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee >(cat >&2) | .venv/bin/python scripts/picture.py $(PICTURE))
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) scripts/reproduce.sh

@@ -252,8 +252,7 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
     for (n, request_id) in request_ids.iter().enumerate() {
         log = log.replace(request_id, &format!("<request {n}>"));
     }
-    // Other tests' lines are left out. So is whose answer was the process's first, and how long it
-    // took.
+    // Leaves out the lines of other tests, and the cold start and latency, which vary between runs.
     let log: String = log
         .lines()
         .filter(|line| line.contains("<request "))

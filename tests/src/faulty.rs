@@ -185,8 +185,8 @@ impl Faulty {
         self.way.writes.load(SeqCst)
     }
 
-    /// Whether more calls came than the fault accounts for: on a busy machine, a function's
-    /// time-outs strike by themselves.
+    /// Whether more calls came than the fault accounts for: a function's time-outs follow the wall
+    /// clock, and a busy machine may exceed them.
     #[must_use]
     pub fn is_out_of_time(&self) -> bool {
         self.calls() > self.way.times.saturating_add(1)

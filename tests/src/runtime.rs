@@ -17,8 +17,8 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-/// Starts a function's binary as Lambda does, sends it the events as callers
-/// [insist](Lambda::insist), and gives its answers.
+/// Starts a function's binary as Lambda does, sends it each event, retrying a 503 as
+/// [`Lambda::insist`] does, and returns its answers.
 ///
 /// It has no other environment than `variables` and what Lambda sets.
 ///
@@ -233,8 +233,8 @@ impl Lambda {
         self.invoke_timed(event).await.1
     }
 
-    /// The same as a caller who is told 503 and sends it again, but not for ever. The binary's
-    /// time-outs go by the clock on the wall, and strike by themselves on a busy machine.
+    /// Invokes the function as a caller that retries a 503, up to ten times in all. The binary's
+    /// time-outs follow the wall clock, and a busy machine may exceed them.
     ///
     /// # Errors
     ///
