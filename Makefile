@@ -23,7 +23,7 @@ run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 test: ## Everything CI checks; skips parts whose inputs have not changed, and prints how long each took
 	@python3 tools/parts.py test
 
-verify: ## Everything in full, before a release: at most 90 minutes
+verify: ## Everything in full, before a release
 	@python3 tools/parts.py verify
 
 lint: build-tools ## Formatting, lints and unused dependencies of the Rust code, warnings are errors
