@@ -1,8 +1,8 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test verify test-busy lint licences test-rust test-api test-hostile test-clients test-browser test-tools \
-  lint-deployment test-deployment release rehearse reproduce bench bench-instructions profile reliability load fuzz postman \
-  advisories sbom format tools build-tools update peers
+.PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
+  test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
+  profile reliability load fuzz postman advisories sbom format tools build-tools update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,8 +11,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The architecture to build for, in Lambda's terms: by default, this machine's.
 ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
-# Builds every target at once. Other selections resolve other features, and compile the dependencies again.
-BUILD := cargo build --quiet --workspace --all-targets --locked
+# Clippy's driver lints the workspace while it compiles it. `cargo clippy` would compile every dependency once more.
+LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
+
+# Everything that `cargo test` runs. Other packages or targets would resolve other features, and compile the dependencies again.
+BUILD := $(LINTING) build --quiet --workspace --lib --bins --tests --locked
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,16 +29,17 @@ test: ## Everything CI checks; skips parts whose inputs have not changed, and pr
 verify: ## Everything in full, before a release
 	@python3 tools/parts.py verify
 
-lint: build-tools ## Formatting, lints and unused dependencies of the Rust code, warnings are errors
+build: ## Compile every target, with Clippy's lints as errors
+	$(BUILD)
+
+lint: build-tools ## Formatting and unused dependencies of the Rust code
 	cargo fmt --all --check
 	@# rustfmt leaves comments alone. Only a link may be longer.
 	! git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v https://
 	cargo-shear --deny-warnings --locked
-	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 test-rust: ## Every Rust test
-	$(BUILD)
-	cargo test --workspace --locked
+	$(LINTING) test --workspace --locked
 
 test-api: ## The fast subset of the Rust tests, run before each deployment
 	cargo test --workspace --locked -- --skip hostile:: --skip laws:: --skip promises::
@@ -47,13 +51,20 @@ test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the run
 	$(BUILD)
 	tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
-test-clients: build-tools ## What clients hold on to: the contract, a walk through it, and `cargo lambda`
+test-clients: build-tools ## What clients hold on to: the contract, and a walk through it
 	$(BUILD)
-	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs tests/clients/cargo-lambda.test.mjs
+	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs
+
+test-cargo-lambda: build-tools ## README.md's lines for `cargo lambda`
+	$(BUILD)
+	node --test tests/clients/cargo-lambda.test.mjs
 
 test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/reference.png takes the picture of it)
 	$(BUILD)
 	node --test tests/clients/reference.test.mjs
+
+test-deployed: ## The contract, against a deployed API (CATALOG_URL=https://...)
+	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
 test-tools: build-tools ## The runner behind `make test`, and `make advisories`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'

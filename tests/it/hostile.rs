@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use tests::{Catalog, answers_well, product, products_at};
+use tests::{Catalog, answers_well, product, products_at, share};
 use tokio::runtime::Builder;
 
 const CREATE: &str = include_str!("../events/create-on-DEV.json");
@@ -518,7 +518,7 @@ fn any_event_is_answered_well() {
     let runtime = runtime.expect("a runtime");
     let products = runtime.block_on(products());
     let config = Config {
-        cases: 5_000,
+        cases: share(20_000).try_into().expect("a number"),
         failure_persistence: None,
         ..Config::default()
     };

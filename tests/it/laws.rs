@@ -5,12 +5,12 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
-use tests::{Catalog, product};
+use tests::{Catalog, product, share};
 use tokio::runtime::Builder;
 
-/// Runs `law` for `cases` values against one catalog.
+/// Runs `law` against one catalog, for a share of `cases` values.
 fn holds<S: Strategy>(
-    cases: u32,
+    cases: usize,
     values: &S,
     law: &impl AsyncFn(&Catalog, S::Value) -> Result<(), TestCaseError>,
 ) {
@@ -20,7 +20,7 @@ fn holds<S: Strategy>(
     let catalog = runtime.block_on(Catalog::start());
     // Failures are kept as named cases in api.rs, not as files of seeds.
     let config = Config {
-        cases,
+        cases: share(cases).try_into().expect("a number"),
         failure_persistence: None,
         ..Config::default()
     };
@@ -67,7 +67,7 @@ fn bodies() -> impl Strategy<Value = Value> {
 fn any_product_created_is_found_equal() {
     let products = (ids(), any::<String>(), any::<String>(), prices());
     let products = products.prop_filter("a title", |(_, title, ..)| !title.is_empty());
-    holds(1_000, &products, &async |catalog,
+    holds(6_000, &products, &async |catalog,
                                     (
         id,
         title,
@@ -110,7 +110,7 @@ fn value_of(decimal: &str) -> &str {
 
 #[test]
 fn no_json_is_answered_with_a_failure_of_ours() {
-    holds(10_000, &bodies(), &async |catalog, body| {
+    holds(20_000, &bodies(), &async |catalog, body| {
         let answer = catalog
             .create(body.to_string())
             .send()
@@ -127,7 +127,7 @@ fn no_json_is_answered_with_a_failure_of_ours() {
 
 #[test]
 fn no_bytes_are_answered_with_a_failure_of_ours() {
-    holds(1_000, &vec(any::<u8>(), 0..200), &async |catalog, body| {
+    holds(20_000, &vec(any::<u8>(), 0..200), &async |catalog, body| {
         let answer = catalog
             .create(body.clone())
             .send()
@@ -144,11 +144,10 @@ fn no_bytes_are_answered_with_a_failure_of_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_creators_of_one_id_one_wins() {
-    const ROUNDS: usize = 100;
     const CREATORS: usize = 32;
 
     let catalog = Catalog::start().await;
-    for round in 0..ROUNDS {
+    for round in 0..share(400) {
         let id = format!("round {round}");
         let attempts = (0..CREATORS).map(async |creator| {
             let sent = product(&id, &format!("by {creator}"), "", "1.00");

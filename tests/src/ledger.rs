@@ -10,13 +10,13 @@ fn is_full() -> Option<String> {
     std::env::var("RELIABILITY").ok()
 }
 
-/// So many of `all` cases, at least one: all of them under `make reliability`, else a tenth.
+/// How many of `all` cases to run: all under `make reliability`, otherwise a twentieth, at least one.
 #[must_use]
 pub fn share(all: usize) -> usize {
     if is_full().is_some() {
         all
     } else {
-        all.div_ceil(10)
+        all.div_ceil(20)
     }
 }
 

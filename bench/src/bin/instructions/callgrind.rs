@@ -31,7 +31,9 @@ pub async fn profile(folder: &Path) -> Result<ExitCode, String> {
                 call.check(&answer);
                 function.asks().await;
             }
+            let process = function.id();
             function.end().await;
+            Clock::clean(process);
             println!("{}", file.display());
         }
     }

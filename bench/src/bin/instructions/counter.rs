@@ -83,7 +83,9 @@ impl Counter {
             call.check(&answer);
             counts.push(self.settled(&mut function).await);
         }
+        let process = function.id();
         function.kill().await;
+        Clock::clean(process);
         let (first, last) = (counts[0], counts[WARM_CALLS]);
         [init, first - init, (last - first) / WARM_CALLS as u64]
     }

@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -26,5 +27,14 @@ impl Clock {
     /// The environment of a program that has this clock.
     pub fn variables(&self) -> [(&str, &str); 2] {
         [("LD_PRELOAD", &self.library), ("FAKETIME", SPEED)]
+    }
+
+    /// Removes the shared memory that a killed process leaves behind: the library cannot start in a
+    /// later process with the same id.
+    pub fn clean(process: u32) {
+        for name in ["faketime_shm", "sem.faketime_sem"] {
+            // A process that could end by itself has removed it.
+            fs::remove_file(format!("/dev/shm/{name}_{process}")).unwrap_or_default();
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold, is_acknowledged, product};
+use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold, is_acknowledged, product, share};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -90,7 +90,7 @@ enum Moment {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_write_is_whole_or_absent_and_can_be_sent_again() {
-    let kills = 200;
+    let kills = share(1_000);
     let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let survivor = &Mutex::new(Lambda::start_over(&binary(BINARY), &dynamodb.url()).await);
     let failures: Vec<_> = stream::iter(0..kills)
