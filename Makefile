@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  profile reliability load fuzz postman advisories sbom format tools build-tools update peers
+  profile reliability load fuzz postman advisories sbom format tools build-tools durations update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -177,6 +177,9 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
+
+durations: ## How long `make test` takes in a cold clone, and after a change; writes the table in CONTRIBUTING.md
+	python3 tools/durations.py
 
 update: .venv/installed ## Update every lock file (Cargo, npm, Python) and run the loop
 	tools/update.sh

@@ -16,7 +16,7 @@ async function rehearse(t, { commands = {}, until = () => {} }) {
   for (const [name, line] of Object.entries(commands)) {
     await writeFile(path.join(folder, name), `#!/usr/bin/env bash\n${line}\n`, { mode: 0o755 });
   }
-  const rehearsal = spawn(path.join(root, '.venv/bin/python'), ['tests/rehearsal/rehearse.py'], {
+  const rehearsal = spawn(path.join(root, '.venv/bin/python'), ['tests/rehearsal/rehearse.py', path.join(folder, 'work')], {
     cwd: root,
     env: { ...process.env, PATH: `${folder}:${process.env.PATH}`, TMPDIR: scratch },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,7 +61,7 @@ test('a failing build deploys nothing, and says where to read on', async (t) => 
     commands: { make: 'echo "error: no network" >&2; exit 2' },
   });
   assert.equal(code, 1);
-  assert.match(stderr, /^\nThe rehearsal failed: Build ended with exit code 2: see .*target\/rehearsal\/build\.log\n$/);
+  assert.match(stderr, /^\nThe rehearsal failed: Build ended with exit code 2: see .*work\/build\.log\n$/);
   assert.match(stdout, /FAILED {2}install {3}make build-tools/);
   assert.doesNotMatch(stdout, /Deploy what was pushed/);
   assert.deepEqual(left, []);

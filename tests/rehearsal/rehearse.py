@@ -719,13 +719,14 @@ def interrupt(*_):
 
 def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
-    work = ROOT / "target/rehearsal"
+    # Its logs and builds; another folder for one that runs beside it.
+    work = pathlib.Path(sys.argv[1]) if sys.argv[1:] else ROOT / "target/rehearsal"
     work.mkdir(parents=True, exist_ok=True)
     with (work / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another rehearsal runs in this folder: wait for its end.", file=sys.stderr)
+            print(f"Another rehearsal runs in {work}: wait for its end.", file=sys.stderr)
             return 1
         with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
             rehearsal = Rehearsal(pathlib.Path(folder), work)

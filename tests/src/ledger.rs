@@ -10,7 +10,8 @@ fn is_full() -> Option<String> {
     std::env::var("RELIABILITY").ok()
 }
 
-/// How many of `all` cases to run: all under `make reliability`, otherwise a twentieth, at least one.
+/// How many of `all` cases to run: all under `make reliability`, otherwise a twentieth, at least
+/// one.
 #[must_use]
 pub fn share(all: usize) -> usize {
     if is_full().is_some() {

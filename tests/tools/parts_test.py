@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,6 +76,43 @@ class Parts(unittest.TestCase):
         )
         done = self.run_parts(toml)
         self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_a_part_that_measures_runs_alone(self):
+        toml = (
+            '[prerequisites]\n[test.a]\ncommand = "touch target/a-ended"\n'
+            '[test.b]\ncommand = "test -e target/a-ended && touch target/b-ended"\nalone = true\n'
+            '[test.c]\ncommand = "test -e target/b-ended"\n'
+        )
+        done = self.run_parts(toml)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_a_part_is_not_told_of_the_make_that_started_the_runner(self):
+        toml = '[prerequisites]\n[test.a]\ncommand = "env >target/environment"\n'
+        self.assertEqual(self.run_parts(toml, MAKEFLAGS="-j2 --jobserver-auth=3,4").returncode, 0)
+        self.assertNotIn("MAKEFLAGS", (self.folder / "target/environment").read_text())
+
+    def test_interrupted_it_ends_what_it_has_started(self):
+        # The part waits for the other end of the pipe, and so does this test.
+        part = (
+            "trap 'touch target/ended' EXIT; mkfifo target/pipe; mv target/pipe target/ready; read line <target/ready"
+        )
+        (self.folder / "part.sh").write_text(part)
+        (self.folder / "tools/parts.toml").write_text('[prerequisites]\n[test.a]\ncommand = "bash part.sh"\n')
+        for interruption in (signal.SIGINT, signal.SIGTERM):
+            shutil.rmtree(self.folder / "target", ignore_errors=True)
+            command = [sys.executable, str(PARTS), "test"]
+            runner = subprocess.Popen(
+                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            pipe = self.folder / "target/ready"
+            while not pipe.exists():
+                self.assertIsNone(runner.poll())
+            # Opens once the part has opened it, and must stay open until the part has ended.
+            with pipe.open("w"):
+                runner.send_signal(interruption)
+                _, stderr = runner.communicate(timeout=60)
+            self.assertEqual((runner.returncode, stderr), (130, "\nInterrupted.\n"))
+            self.assertTrue((self.folder / "target/ended").exists())
 
     def test_make_verify_runs_what_has_not_changed_and_takes_its_own_commands(self):
         toml = (
