@@ -16,11 +16,15 @@ async function rehearse(t, { commands = {}, until = () => {} }) {
   for (const [name, line] of Object.entries(commands)) {
     await writeFile(path.join(folder, name), `#!/usr/bin/env bash\n${line}\n`, { mode: 0o755 });
   }
-  const rehearsal = spawn(path.join(root, '.venv/bin/python'), ['tests/rehearsal/rehearse.py', path.join(folder, 'work')], {
-    cwd: root,
-    env: { ...process.env, PATH: `${folder}:${process.env.PATH}`, TMPDIR: scratch },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const rehearsal = spawn(
+    path.join(root, '.venv/bin/python'),
+    ['tests/rehearsal/rehearse.py', path.join(folder, 'work')],
+    {
+      cwd: root,
+      env: { ...process.env, PATH: `${folder}:${process.env.PATH}`, TMPDIR: scratch },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let stdout = '';
   let stderr = '';
   rehearsal.stdout.on('data', (text) => {
