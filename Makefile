@@ -8,6 +8,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# Containers often set it, and then every start of aws, cfn-lint or checkov compiles hundreds of modules again.
+unexport PYTHONDONTWRITEBYTECODE
+# The same for osls, newman and redocly.
+export NODE_COMPILE_CACHE := $(CURDIR)/target/node-compile-cache
+
 # The architecture to build for, in Lambda's terms: by default, this machine's.
 ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 

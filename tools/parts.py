@@ -79,9 +79,10 @@ class Part:
         self.state.unlink(missing_ok=True)
         began = time.monotonic()
         with self.log.open("w") as log:
+            # What others wait for goes first.
+            lower = ["nice"] if self.inputs else []
             process = subprocess.Popen(
-                self.command,
-                shell=True,
+                [*lower, "sh", "-c", self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

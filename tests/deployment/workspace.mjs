@@ -62,10 +62,11 @@ export class Workspace {
   run(command, args, env = {}) {
     const options = {
       cwd: this.folder,
-      // osls compiles its schema once for all.
+      // osls is compiled once for all, and so is its schema.
       env: {
         PATH: `${this.path('bin')}:${process.env.PATH}`,
         HOME: this.folder,
+        NODE_COMPILE_CACHE: path.join(root, 'target/node-compile-cache'),
         SLS_SCHEMA_CACHE_BASE_DIR: path.join(root, 'target'),
         ...env,
       },

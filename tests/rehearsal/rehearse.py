@@ -659,7 +659,7 @@ def receive_zips(source: pathlib.Path) -> str:
     return "make release"
 
 
-# The commands of each build that `make test` has run in this folder. `make verify` receives nothing.
+# The commands of each build that `make test` runs in this folder. `make verify` receives nothing.
 RECEIVED = {
     "Build": {
         "make build-tools": receive_tools,
