@@ -78,6 +78,7 @@ lint-deployment: tools ## Templates, packaged templates, the contract, scripts, 
 	scripts/lint.sh
 
 test-deployment: tools ## Policies, packages and scripts of the deployment
+	$(BUILD)
 	node --test tests/deployment/*.test.mjs
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)

@@ -1,4 +1,6 @@
-use catalog::{ProductRepository, proxy};
+use catalog::{ProductRepository, serve};
+use create_product::create;
+use find_product::find;
 use lambda_runtime::{Context, Error, LambdaEvent};
 use serde_json::Value;
 
@@ -12,17 +14,17 @@ pub enum Function {
 }
 
 impl Function {
-    /// Does what its binary does on Lambda with an event, and gives its proxy answer.
+    /// Serves an event as the function's binary does on Lambda, and returns its proxy response.
     ///
     /// # Errors
     ///
-    /// When the event is no JSON, or comes from something else than API Gateway.
+    /// If the event is not JSON, or comes from anything other than API Gateway.
     pub async fn invoke(self, products: &ProductRepository, event: &str) -> Result<Value, Error> {
         let event = LambdaEvent::new(serde_json::from_str(event)?, Context::default());
-        let answer = match self {
-            Self::Create => proxy(event, |request| create_product::handle(products, request)).await,
-            Self::Find => proxy(event, |request| find_product::handle(products, request)).await,
+        let response = match self {
+            Self::Create => serve(create_product::ROUTE, products, event, create).await,
+            Self::Find => serve(find_product::ROUTE, products, event, find).await,
         }?;
-        Ok(serde_json::to_value(answer)?)
+        Ok(serde_json::to_value(response)?)
     }
 }

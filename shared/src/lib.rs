@@ -1,22 +1,17 @@
-//! The product catalog: products, their DynamoDB table, and the answers to callers.
+//! The product catalog: its products, their DynamoDB table, and the responses to callers.
 
-mod client;
-mod https;
-mod integration;
-mod integrity;
-mod log;
-mod metrics;
-mod observe;
-mod problem;
+mod http;
 mod product;
-mod repository;
-mod response;
-mod trace;
+mod service;
+mod table;
+mod telemetry;
 
-pub use https::https_client;
-pub use integration::{ProxyAnswer, proxy};
-pub use log::{init_log, logged};
-pub use problem::Problem;
-pub use product::{Price, Product, ProductId, Rejection, Title, Violation};
-pub use repository::{Created, ProductRepository, RepositoryError};
-pub use response::{found, json, request_id};
+pub use http::outcome::Outcome;
+pub use http::problem::Problem;
+pub use http::response::{ProxyResponse, empty, json};
+pub use product::json::{Rejection, Violation};
+pub use product::{Price, Product, ProductId, Title};
+pub use service::serve;
+pub use table::https::https_client;
+pub use table::repository::{Created, ProductRepository, RepositoryError};
+pub use telemetry::log::init_log;

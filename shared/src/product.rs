@@ -1,47 +1,23 @@
-use std::collections::BTreeMap;
-use std::fmt;
+//! A product and its fields, each valid by construction.
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+pub(crate) mod json;
+
+use serde::Serialize;
 
 /// A product of the catalog, valid by construction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Product {
-    /// What it is found by.
+    /// Identifies the product.
     pub id: ProductId,
-    /// What it is called.
+    /// The name shown to customers.
     pub title: Title,
-    /// What is said about it; may be empty.
+    /// A description of any length, possibly empty.
     pub description: String,
-    /// What it costs.
+    /// The price in the catalog's currency.
     pub price: Price,
 }
 
-impl Product {
-    /// Reads a product from the JSON of a request body.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::NotJson`] when the bytes are no JSON text, else
-    /// [`Rejection::NotAProduct`] with every rule that the JSON breaks.
-    pub fn from_json(json: &[u8]) -> Result<Self, Rejection> {
-        let text = str::from_utf8(json).map_err(|_| Rejection::NotJson("is not UTF-8".into()))?;
-        if text.trim().is_empty() {
-            return Err(Rejection::NotJson("is empty".into()));
-        }
-        let value: &RawValue = serde_json::from_str(text).map_err(Rejection::not_json)?;
-        if !value.get().starts_with('{') {
-            return Err(Rejection::NotAProduct(vec![Violation::at(
-                "",
-                "must be a JSON object",
-            )]));
-        }
-        Fields::parse(value)?.into_product()
-    }
-}
-
-/// What identifies a product: any text a caller can put into a path, percent-encoded.
+/// The id of a product: any text that fits, percent-encoded, into a path segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProductId(String);
 
@@ -50,11 +26,11 @@ impl ProductId {
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
     pub const MAX_BYTES: usize = 2048;
 
-    /// Takes `text` as an id.
+    /// Parses an id.
     ///
     /// # Errors
     ///
-    /// The rule that `text` breaks, in words for the caller.
+    /// The rule that `text` breaks, worded for the caller.
     pub fn parse(text: impl Into<String>) -> Result<Self, &'static str> {
         let text = text.into();
         if text.is_empty() || text.len() > Self::MAX_BYTES {
@@ -78,16 +54,16 @@ impl ProductId {
     }
 }
 
-/// What a product is called: any text but the empty one.
+/// The title of a product: any text that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Title(String);
 
 impl Title {
-    /// Takes `text` as a title.
+    /// Parses a title.
     ///
     /// # Errors
     ///
-    /// The rule that `text` breaks, in words for the caller.
+    /// The rule that `text` breaks, worded for the caller.
     pub fn parse(text: impl Into<String>) -> Result<Self, &'static str> {
         let text = text.into();
         if text.is_empty() {
@@ -104,22 +80,22 @@ impl Title {
     }
 }
 
-/// A price in the catalog's one currency, exact, with at least two decimals: `19.90`.
+/// An exact price in the catalog's one currency, with at least two decimals: `19.90`.
 ///
-/// It is kept as its digits, because nobody calculates with it and a float would change it.
+/// It is stored as its digits: nothing calculates with it, and a float would change it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Price(String);
 
 impl Price {
-    /// DynamoDB's precision of a number, in decimal digits.
+    /// The precision of a DynamoDB number, in decimal digits.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
     pub const MAX_DIGITS: usize = 38;
 
-    /// Takes `text`, a plain decimal such as `10`, `19.9` or `89.99`, as a price.
+    /// Parses a price from a plain decimal, such as `10`, `19.9` or `89.99`.
     ///
     /// # Errors
     ///
-    /// The rule that `text` breaks, in words for the caller.
+    /// The rule that `text` breaks, worded for the caller.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -129,7 +105,7 @@ impl Price {
         {
             return Err("must be a plain decimal number, zero or more, such as 19.90");
         }
-        // Zeros at the end don't count, so that a price which was answered can be sent again.
+        // Trailing zeros do not count, so that a price in a response can be sent back.
         let fraction = fraction.trim_end_matches('0');
         if whole.len() + fraction.len() > Self::MAX_DIGITS {
             return Err("must have at most 38 digits");
@@ -137,157 +113,9 @@ impl Price {
         Ok(Self(format!("{whole}.{fraction:0<2}")))
     }
 
-    /// The price with at least two decimals and no further zeros at the end: `10.00`, `1.299`.
+    /// The price with at least two decimals and no further trailing zeros: `10.00`, `1.299`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// Why a request body is not taken as a product.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// It is no JSON text (RFC 8259); what is wrong, and where.
-    #[error("the body {0}")]
-    NotJson(String),
-    /// It is JSON, and breaks these rules of a product.
-    #[error("the body breaks {} rules of a product", .0.len())]
-    NotAProduct(Vec<Violation>),
-}
-
-impl Rejection {
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the shape that map_err wants"
-    )]
-    fn not_json(error: serde_json::Error) -> Self {
-        Self::NotJson(format!(
-            "is not JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    }
-}
-
-/// One rule that a request body breaks.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// Where: a JSON pointer (RFC 6901), empty for the whole body.
-    pub pointer: String,
-    /// The rule, in words for the caller.
-    pub detail: String,
-}
-
-impl Violation {
-    fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        }
-    }
-}
-
-/// The fields of a JSON object, each value as it was written, doubled names with all their values.
-struct Fields<'a>(BTreeMap<String, Vec<&'a RawValue>>);
-
-/// How much of unknown field names is told to the caller, in bytes. They are the caller's, so they
-/// could make an answer larger than the 6 MB that Lambda lets through.
-const MAX_UNKNOWN_TOLD: usize = 64 * 1024;
-
-impl<'a> Fields<'a> {
-    fn parse(object: &'a RawValue) -> Result<Self, Rejection> {
-        serde_json::from_str(object.get()).map_err(Rejection::not_json)
-    }
-
-    fn into_product(mut self) -> Result<Product, Rejection> {
-        let mut violations = Vec::new();
-        let id = self.take("id", &mut violations, |v| ProductId::parse(string(v)?));
-        let title = self.take("title", &mut violations, |v| Title::parse(string(v)?));
-        let description = self.take("description", &mut violations, string);
-        // Through its token, so that no price ever passes through a float.
-        let price = self.take("price", &mut violations, |value| {
-            match value.get().as_bytes()[0] {
-                b'"' => Price::parse(&string(value)?),
-                _ => Price::parse(value.get()),
-            }
-        });
-        self.refuse_unknown(&mut violations);
-
-        match (id, title, description, price) {
-            (Some(id), Some(title), Some(description), Some(price)) if violations.is_empty() => {
-                Ok(Product {
-                    id,
-                    title,
-                    description,
-                    price,
-                })
-            }
-            _ => Err(Rejection::NotAProduct(violations)),
-        }
-    }
-
-    fn take<T>(
-        &mut self,
-        name: &str,
-        violations: &mut Vec<Violation>,
-        parse: impl Fn(&RawValue) -> Result<T, &'static str>,
-    ) -> Option<T> {
-        let values = self.0.remove(name).unwrap_or_default();
-        let parsed = match values[..] {
-            [] => Err("is missing"),
-            [value] => parse(value),
-            [_, _, ..] => Err("is given more than once"),
-        };
-        parsed
-            .map_err(|rule| violations.push(Violation::at(format!("/{name}"), rule)))
-            .ok()
-    }
-
-    fn refuse_unknown(self, violations: &mut Vec<Violation>) {
-        let (mut told, mut untold) = (0, 0);
-        for name in self.0.into_keys() {
-            told += name.len();
-            if told > MAX_UNKNOWN_TOLD {
-                untold += 1;
-            } else {
-                let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-                violations.push(Violation::at(pointer, "is not a field of a product"));
-            }
-        }
-        if untold > 0 {
-            violations.push(Violation::at(
-                "",
-                format!("has {untold} more unknown fields"),
-            ));
-        }
-    }
-}
-
-fn string(value: &RawValue) -> Result<String, &'static str> {
-    // Also refuses a lone surrogate such as "\ud800", which JSON can write and UTF-8 cannot.
-    serde_json::from_str(value.get()).map_err(|_| "must be a string of Unicode characters")
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = BTreeMap::<_, Vec<_>>::new();
-                while let Some((name, value)) = map.next_entry()? {
-                    fields.entry(name).or_default().push(value);
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(FieldsVisitor)
     }
 }

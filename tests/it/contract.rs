@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
 use axum::http::StatusCode;
+use catalog::Outcome;
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -173,31 +174,15 @@ impl Problem {
     const PREFIX: &str = "urn:problem-type:product-catalog:";
 }
 
-/// What the functions answer with: each `new` in the source of `Problem`.
+/// The problems among the outcomes of the functions.
 fn problems_of_functions() -> impl Iterator<Item = Problem> {
-    let named = |name: &str| {
-        let spelled = |status: &StatusCode| {
-            let reason = status.canonical_reason().unwrap_or_default();
-            reason.to_uppercase().replace(' ', "_") == name
-        };
-        (400..600)
-            .filter_map(|status| StatusCode::from_u16(status).ok())
-            .find(spelled)
-            .unwrap_or_else(|| panic!("a status called {name}"))
-    };
-    include_str!("../../shared/src/problem.rs")
-        .split("Self::new(")
-        .skip(1)
-        .map(move |made| {
-            let (status, texts) = made.split_once(',').expect("several arguments");
-            let texts: Vec<_> = texts.split('"').collect();
-            let status = status.trim().trim_start_matches("StatusCode::");
-            Problem {
-                name: texts[1].to_owned(),
-                status: named(status).as_u16().into(),
-                title: texts[3].to_owned(),
-            }
+    Outcome::ALL.into_iter().filter_map(|outcome| {
+        Some(Problem {
+            name: outcome.name().to_owned(),
+            status: outcome.status().as_u16().into(),
+            title: outcome.title()?.to_owned(),
         })
+    })
 }
 
 /// What API Gateway answers with by itself.

@@ -265,9 +265,9 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         })
         .collect();
     expect![[r#"
-        ERROR catalog::problem: Something is wrong on our side apiRequestId="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
-         INFO catalog::log: POST /product/create 500 internal-error apiRequestId="<request 0>"
-        ERROR catalog::problem: Something is wrong on our side apiRequestId="<request 1>" error="the stored item has no valid description"
-         INFO catalog::log: GET /product/find/{id} 500 internal-error apiRequestId="<request 1>"
+        ERROR catalog::http::problem: Something is wrong on our side apiRequestId="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
+         INFO catalog::telemetry::log: POST /product/create 500 internal-error apiRequestId="<request 0>"
+        ERROR catalog::http::problem: Something is wrong on our side apiRequestId="<request 1>" error="the stored item has no valid description"
+         INFO catalog::telemetry::log: GET /product/find/{id} 500 internal-error apiRequestId="<request 1>"
     "#]].assert_eq(&log);
 }

@@ -1,26 +1,28 @@
-//! `POST /product/create`: takes a product into the catalog.
+//! `POST /product/create`: adds a product to the catalog.
 
-use std::pin::pin;
-
-use catalog::{Created, Problem, Product, ProductRepository, json, logged};
+use catalog::{Created, Outcome, Problem, Product, ProductRepository, json};
+use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
-use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Answers a request to create the product in its body; every failure is an answer, too.
-pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
-    // Pinned, because it is large, and would be moved from each function to the next.
-    let answer = pin!(async {
-        create(products, &request)
-            .await
-            .unwrap_or_else(|problem| problem.into_response(&request))
-    });
-    logged("POST /product/create", &request, answer).await
-}
+/// The method and resource that the function serves.
+pub const ROUTE: &str = "POST /product/create";
 
-async fn create(
+/// Marks the response to a request that repeats an earlier one. A convention of payment APIs.
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The longest body that can contain a product of 400 KB, in bytes: each byte of an item can be
+/// written as six, such as `\u0041`. White space between the fields counts, too.
+const MAX_BODY_BYTES: usize = 6 * 400 * 1024;
+
+/// Creates the product in the body of the request.
+///
+/// # Errors
+///
+/// The problem to respond with, if the request is not valid or the product cannot be stored.
+pub async fn create(
     products: &ProductRepository,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
@@ -29,26 +31,19 @@ async fn create(
     let product = Product::from_json(request.body())?;
     Ok(match products.create(&product).await? {
         Created::Now => with_header(
-            json(StatusCode::CREATED, "created", &product),
+            json(Outcome::Created, &product),
             LOCATION,
             location(request, &product),
         ),
         Created::Before => with_header(
-            json(StatusCode::OK, "replayed", &product),
+            json(Outcome::Replayed, &product),
             IDEMPOTENT_REPLAYED,
             "true".to_owned(),
         ),
     })
 }
 
-/// Says that the answer is that of an earlier, equal request. A custom of payment APIs.
-const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
-/// The longest body that can hold a product: DynamoDB's 400 KB for an item, each byte of it
-/// written in six, as `\u0041` is.
-const MAX_BODY_BYTES: usize = 6 * 400 * 1024;
-
-/// A body without a content type is taken as JSON: the original's callers never sent one.
+/// Takes a body without a content type as JSON: callers of the original never sent one.
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let is_json = |value: &HeaderValue| {
         let media_type = value
@@ -60,14 +55,14 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
         media_type.trim().eq_ignore_ascii_case("application/json")
     };
     match headers.get(CONTENT_TYPE) {
-        Some(value) if !is_json(value) => Err(Problem::unsupported_media_type()),
+        Some(value) if !is_json(value) => Err(Problem::new(Outcome::UnsupportedMediaType)),
         _ => Ok(()),
     }
 }
 
 fn require_size(body: &[u8]) -> Result<(), Problem> {
     if body.len() > MAX_BODY_BYTES {
-        Err(Problem::too_large())
+        Err(Problem::new(Outcome::TooLarge))
     } else {
         Ok(())
     }
@@ -79,10 +74,11 @@ fn with_header(mut response: Response<Body>, name: HeaderName, value: String) ->
     response
 }
 
-/// Where the product is found, beside the path that the caller used: that one has the stage on
-/// API Gateway's own domain, a base path on a custom one, and neither on a developer's machine.
+/// The path of the product, relative to the path that the caller used: that one includes the stage
+/// on API Gateway's own domain, a base path on a custom domain, and neither on a developer's
+/// machine.
 fn location(request: &Request, product: &Product) -> String {
-    /// All but the unreserved characters: <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>
+    /// Everything but the unreserved characters: <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'.')

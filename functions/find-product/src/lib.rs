@@ -1,35 +1,45 @@
-//! `GET /product/find/{id}`: shows a product of the catalog.
+//! `GET /product/find/{id}`: returns a product of the catalog.
 
-use std::pin::pin;
+mod etag;
 
-use catalog::{Problem, ProductId, ProductRepository, found, logged};
+use catalog::{Outcome, Problem, ProductId, ProductRepository, empty, json};
+use lambda_http::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
 
-/// Answers a request for the product named in its path; every failure is an answer, too.
-pub async fn handle(products: &ProductRepository, request: Request) -> Response<Body> {
-    // Pinned, because it is large, and would be moved from each function to the next.
-    let answer = pin!(async {
-        find(products, &request)
-            .await
-            .unwrap_or_else(|problem| problem.into_response(&request))
-    });
-    logged("GET /product/find/{id}", &request, answer).await
-}
+/// The method and resource that the function serves.
+pub const ROUTE: &str = "GET /product/find/{id}";
 
-async fn find(products: &ProductRepository, request: &Request) -> Result<Response<Body>, Problem> {
-    let id = wanted(request).ok_or_else(Problem::product_not_found)?;
+/// Finds the product whose id is in the path, or responds with 304 if the caller has it already.
+///
+/// # Errors
+///
+/// The problem to respond with, if there is no such product or it cannot be read.
+pub async fn find(
+    products: &ProductRepository,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let id = id(request).ok_or(Problem::new(Outcome::ProductNotFound))?;
     let product = products.find(&id).await?;
-    Ok(found(&product, request.headers()))
+    let mut response = json(Outcome::Found, &product);
+    let etag = etag::of(response.body());
+    if etag::matches(&etag, request.headers()) {
+        response = empty(Outcome::NotModified);
+    }
+    // A product can change in the table, so a cache must revalidate it each time.
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ETAG, etag);
+    Ok(response)
 }
 
-/// The id in the path; none when no product can have it.
-fn wanted(request: &Request) -> Option<ProductId> {
+/// The id in the path, or `None` if no product can have it.
+fn id(request: &Request) -> Option<ProductId> {
     let parameters = request.path_parameters_ref()?;
     let id = parameters.first("id")?;
     let id = match request.request_context_ref()? {
-        // A REST API leaves the path as the caller wrote it. An HTTP API decodes it.
+        // A REST API passes the path as the caller wrote it. An HTTP API decodes it.
         RequestContext::ApiGatewayV1(_) => percent_decode_str(id).decode_utf8().ok()?,
         _ => id.into(),
     };

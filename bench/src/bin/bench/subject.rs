@@ -130,7 +130,7 @@ impl<'a> Roots<'a> {
             dynamodb,
             ours: file(
                 "ours.pem",
-                include_str!("../../../../shared/src/aws-roots.pem"),
+                include_str!("../../../../shared/src/table/aws-roots.pem"),
             ),
             systems: file("systems.pem", &systems),
             root: file("root.pem", ""),

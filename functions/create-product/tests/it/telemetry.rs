@@ -12,9 +12,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 /// The status of each answer, and its line in the log, with `variables` beside those that the
 /// function needs.
 ///
-/// A body that is answered with 503 is sent again, up to ten times in all: the function's time-outs
-/// follow the wall clock, and a busy machine may exceed them.
-async fn answered(url: &str, variables: &[(&str, &str)], bodies: &[&str]) -> Vec<(Value, Value)> {
+/// An event that is answered with 503 is sent again, up to ten times in all: the function's
+/// time-outs follow the wall clock, and a busy machine may exceed them.
+async fn answered(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<(Value, Value)> {
     let needed = [
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_ENDPOINT_URL", url),
@@ -25,10 +25,7 @@ async fn answered(url: &str, variables: &[(&str, &str)], bodies: &[&str]) -> Vec
     ];
     let mut function = Lambda::start(BINARY, &[&needed, variables].concat()).await;
     let mut statuses = Vec::new();
-    for body in bodies {
-        let event = include_str!("../../../../tests/events/create-on-DEV.json");
-        let mut event: Value = serde_json::from_str(event).expect("JSON");
-        event["body"] = (*body).into();
+    for event in events {
         for _ in 0..10 {
             let answer = function.invoke(&event.to_string()).await;
             let status = answer.expect("an answer")["statusCode"].clone();
@@ -49,25 +46,45 @@ async fn answered(url: &str, variables: &[(&str, &str)], bodies: &[&str]) -> Vec
     statuses.into_iter().zip(lines).collect()
 }
 
-fn echo() -> String {
-    product("1001", "Amazon Echo", "", "89.99").to_string()
+fn event(body: &str) -> Value {
+    let event = include_str!("../../../../tests/events/create-on-DEV.json");
+    let mut event: Value = serde_json::from_str(event).expect("JSON");
+    event["body"] = body.into();
+    event
+}
+
+fn echo() -> Value {
+    event(&product("1001", "Amazon Echo", "", "89.99").to_string())
+}
+
+/// An event whose body is not what API Gateway says it is.
+fn malformed() -> Value {
+    let mut event = echo();
+    event["isBase64Encoded"] = true.into();
+    event
 }
 
 #[tokio::test]
 async fn each_answer_is_a_line_of_json_in_the_log() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let answers = answered(&dynamodb.url(), &[], &[&echo(), &echo(), "{}"]).await;
+    let answers = answered(
+        &dynamodb.url(),
+        &[],
+        &[echo(), echo(), event("{}"), malformed()],
+    )
+    .await;
     let settled = answers.iter().filter_map(|(status, _)| status.as_u64());
     let settled: Vec<_> = settled.filter(|status| *status != 503).collect();
     // After a time-out, the product may be there already.
     let first = if answers[0].0 == 503 { settled[0] } else { 201 };
     assert!([200, 201].contains(&first), "{settled:?}");
-    assert_eq!(settled, [first, 200, 422]);
+    assert_eq!(settled, [first, 200, 422, 400]);
     for (n, (status, line)) in answers.iter().enumerate() {
         let outcome = match status.as_u64() {
             Some(201) => "created",
             Some(200) => "replayed",
             Some(422) => "invalid-product",
+            Some(400) => "malformed-request",
             _ => "unavailable",
         };
         assert_eq!(line["level"], "INFO");
@@ -97,7 +114,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let faulty = Faulty::start(&dynamodb, Fault::InternalServerError, 2).await;
     // From ERROR on, lines about answers would be left out; their metrics must not.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
-    let answers = answered(faulty.url(), &level, &[&echo(), &echo(), "{}"]).await;
+    let answers = answered(faulty.url(), &level, &[echo(), echo(), event("{}")]).await;
     let mut attempts = 0;
     for (n, (status, line)) in answers.iter().enumerate() {
         let calls_dynamodb = *status != 422;
@@ -153,8 +170,8 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     let address = daemon.local_addr().expect("an address").to_string();
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
-    let other = product("1001", "Amazon Echo", "another", "89.99").to_string();
-    let answers = answered(&dynamodb.url(), &variables, &[&echo(), &other, "{}"]).await;
+    let other = event(&product("1001", "Amazon Echo", "another", "89.99").to_string());
+    let answers = answered(&dynamodb.url(), &variables, &[echo(), other, event("{}")]).await;
     // Datagrams arrive in order: whatever the function sent comes before this one.
     daemon.send_to(b"the end", &address).await.expect("sent");
     let mut datagram = [0; 4096];

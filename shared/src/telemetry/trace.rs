@@ -4,21 +4,21 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::observe::Call;
+use super::call::Call;
 
-/// The id by which X-Ray knows a request, from its header, which comes with each event.
-pub(crate) fn trace_id(trace: &str) -> Option<&str> {
-    field(trace, "Root")
+/// The trace id in X-Ray's trace header.
+pub(crate) fn trace_id(header: &str) -> Option<&str> {
+    field(header, "Root")
 }
 
-/// Shows a call in X-Ray as a part of the function's time, if the request is one of those that are
-/// traced: sends one datagram to the daemon that Lambda runs beside the function.
+/// Sends `call` to X-Ray as a subsegment of the function, if `header` says that the request is
+/// sampled: one datagram to the daemon that Lambda runs beside the function.
 /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>
-pub(crate) fn trace_call(trace: &str, call: &Call) {
+pub(crate) fn send(header: &str, call: &Call) {
     let (Some(trace_id), Some(parent_id), Some("1")) = (
-        field(trace, "Root"),
-        field(trace, "Parent"),
-        field(trace, "Sampled"),
+        field(header, "Root"),
+        field(header, "Parent"),
+        field(header, "Sampled"),
     ) else {
         return;
     };
@@ -27,13 +27,13 @@ pub(crate) fn trace_call(trace: &str, call: &Call) {
         && let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
     {
         let subsegment = subsegment(trace_id, parent_id, call);
-        // A trace that gets lost is no reason for a caller to get no answer.
+        // A lost trace must not cost the caller the response.
         socket.send_to(subsegment.as_bytes(), daemon).ok();
     }
 }
 
-fn field<'a>(trace: &'a str, name: &str) -> Option<&'a str> {
-    let mut fields = trace.split(';').filter_map(|field| field.split_once('='));
+fn field<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = header.split(';').filter_map(|field| field.split_once('='));
     fields.find_map(|(key, value)| (key == name).then_some(value))
 }
 

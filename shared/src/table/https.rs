@@ -15,20 +15,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// HTTP/1.1 over TLS, with a pool of connections, and without TLS for a DynamoDB on this machine.
+/// HTTP/1.1 with a pool of connections, over TLS, or without it for a DynamoDB on this machine.
 ///
-/// The SDK's own client is made of the same crates and speaks HTTP/2 and proxies,
-/// too, which DynamoDB and Lambda don't; see docs/decisions/0004-http-1-1-alone.md.
-/// Time-outs are the SDK's, around each call of this.
+/// The SDK's own client consists of the same crates, but also supports HTTP/2 and proxies, which
+/// neither DynamoDB nor Lambda needs: see docs/decisions/0004-http-1-1-alone.md. The SDK applies
+/// its time-outs around each call.
 #[derive(Clone, Debug)]
 struct Https(Client<hyper_rustls::HttpsConnector<connect::HttpConnector>, SdkBody>);
 
-/// What carries the SDK's calls: TLS that trusts the certificates in
-/// `roots`, which are PEM, and no others.
+/// The SDK's HTTP client. Its TLS trusts the PEM certificates in `roots`, and no others.
 ///
 /// # Panics
 ///
-/// When there is something else in `roots` than certificates.
+/// If `roots` contains anything other than certificates.
 #[must_use]
 pub fn https_client(roots: &[u8]) -> SharedHttpClient {
     let mut trusted = RootCertStore::empty();
@@ -43,7 +42,7 @@ pub fn https_client(roots: &[u8]) -> SharedHttpClient {
         .with_no_client_auth();
     let mut tcp = connect::HttpConnector::new();
     tcp.enforce_http(false);
-    // A call is one small write, which must not wait for another.
+    // A call is one small write, which must not wait for the next.
     tcp.set_nodelay(true);
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
@@ -56,14 +55,16 @@ pub fn https_client(roots: &[u8]) -> SharedHttpClient {
 
 impl HttpConnector for Https {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = request.try_into_http1x().map(|call| self.0.request(call));
+        let response = request
+            .try_into_http1x()
+            .map(|request| self.0.request(request));
         HttpConnectorFuture::new(async move {
-            let answer = answer.map_err(|error| ConnectorError::user(error.into()))?;
-            // A connection that is refused, reset or closed: the SDK tries again.
-            let answer = answer
+            let response = response.map_err(|error| ConnectorError::user(error.into()))?;
+            // A connection that is refused, reset or closed: the SDK retries.
+            let response = response
                 .await
                 .map_err(|error| ConnectorError::io(error.into()))?;
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }

@@ -5,8 +5,7 @@ use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 
-/// Refuses an answer of DynamoDB that is not what DynamoDB sent: it has a checksum, which this SDK
-/// does not look at.
+/// Rejects a response that does not match DynamoDB's checksum, which this SDK does not verify.
 #[derive(Debug)]
 pub(crate) struct Checksum;
 
@@ -15,37 +14,40 @@ impl Intercept for Checksum {
         "Checksum"
     }
 
-    // The body has been read by then; its product is not handed out if this fails.
+    // By then the body has been read. If this fails, its product is not returned.
     fn read_after_deserialization(
         &self,
         context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let answer = context.response();
-        match (answer.headers().get("x-amz-crc32"), answer.body().bytes()) {
+        let response = context.response();
+        match (
+            response.headers().get("x-amz-crc32"),
+            response.body().bytes(),
+        ) {
             (Some(promised), Some(body)) if promised.parse() != Ok(crc32fast::hash(body)) => {
-                Err("the answer is not what its checksum says".into())
+                Err("the response does not match its checksum".into())
             }
             _ => Ok(()),
         }
     }
 }
 
-/// Asks again when an answer was refused by [`Checksum`], or says
-/// success and cannot be read. The SDK takes both for final.
+/// Retries if [`Checksum`] rejected the response, or if a successful response cannot be read. The
+/// SDK would retry neither.
 #[derive(Debug)]
-pub(crate) struct UnreadableAnswer;
+pub(crate) struct UnreadableResponse;
 
-impl ClassifyRetry for UnreadableAnswer {
+impl ClassifyRetry for UnreadableResponse {
     fn name(&self) -> &'static str {
-        "UnreadableAnswer"
+        "UnreadableResponse"
     }
 
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match (context.response(), context.output_or_error()) {
-            (Some(answer), Some(Err(error)))
-                if answer.status().is_success() || !error.is_operation_error() =>
+            (Some(response), Some(Err(error)))
+                if response.status().is_success() || !error.is_operation_error() =>
             {
                 RetryAction::transient_error()
             }

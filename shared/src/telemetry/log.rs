@@ -2,33 +2,30 @@ use std::env;
 use std::io::{Write, stdout};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-use lambda_http::{Body, Request, RequestExt, Response};
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
 
-use crate::metrics::Metadata;
-use crate::observe::{Call, observed};
-use crate::request_id;
-use crate::response::{invocation_id, outcome};
-use crate::trace::{trace_call, trace_id};
+use super::call::Call;
+use super::metrics::Metadata;
+use super::trace::trace_id;
 
-/// Whether this process has answered nobody yet.
+/// Whether this process has not responded yet.
 static COLD: AtomicBool = AtomicBool::new(true);
 
 /// Whether the log is JSON.
 static JSON: OnceLock<bool> = OnceLock::new();
 
-/// Starts the log of a function on its standard output, as Lambda's
-/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html)
-/// say: in JSON or in text, from a level on, which is `INFO` if it is none that `tracing` has.
+/// Starts a function's log on standard output, in the format and from the level set by Lambda's
+/// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
+/// A level that `tracing` does not have means `INFO`.
 ///
 /// # Panics
 ///
-/// When the process has a log already.
+/// If the process already has a log.
 pub fn init_log() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok();
     let level = level.and_then(|level| level.parse().ok());
@@ -39,50 +36,50 @@ pub fn init_log() {
     if json {
         log.json().flatten_event(true).with_span_list(false).init();
     } else {
-        // Lambda puts the time before a line of text.
+        // Lambda prefixes each line of text with the time.
         log.with_ansi(false).without_time().init();
     }
     JSON.set(json).expect("one log");
 }
 
-/// Waits for the answer to `request` on `route` and writes one line about
-/// it to the log, with nothing in it that the caller sent. In JSON, the
-/// line has the metrics in it, and is written whatever the level.
-pub async fn logged(
-    route: &'static str,
-    request: &Request,
-    answer: impl Future<Output = Response<Body>>,
-) -> Response<Body> {
-    let begin = Instant::now();
-    let (response, call) = observed(answer).await;
-    let line = Line::of(route, request, &response, call.as_ref(), begin.elapsed());
+/// What the log says about one response.
+pub(crate) struct Entry<'a> {
+    pub route: &'static str,
+    pub status: u16,
+    pub outcome: &'static str,
+    pub function_name: &'a str,
+    /// Lambda's id of the invocation.
+    pub request_id: Option<&'a str>,
+    /// API Gateway's id of the request.
+    pub api_request_id: Option<&'a str>,
+    /// X-Ray's trace header.
+    pub trace_header: Option<&'a str>,
+    pub latency: Duration,
+    pub call: Option<&'a Call>,
+}
+
+/// Writes one line about a response, without anything that the caller sent. As JSON, the line
+/// includes the metrics, and is written whatever the level.
+pub(crate) fn write(entry: &Entry) {
+    let line = Line::of(entry);
     if JSON.get() == Some(&true) {
         line.write_as_json();
     } else {
         line.write_as_text();
     }
-    if let (Some(call), Some(trace)) = (call, trace(request)) {
-        trace_call(trace, &call);
-    }
-    response
 }
 
-/// X-Ray's header for the invocation.
-fn trace(request: &Request) -> Option<&str> {
-    request.lambda_context_ref()?.xray_trace_id.as_deref()
-}
-
-/// An answer, in the fields of Lambda's own lines, and with its metrics.
+/// A line of the log: the fields of Lambda's own lines, and the metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     timestamp: String,
     level: &'static str,
     message: &'static str,
-    /// Lambda's, which its lines about the start and the end of the invocation have, too.
+    /// Lambda's own lines about the invocation have it, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
-    /// API Gateway's, which the caller has.
+    /// The one that the caller gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,34 +106,28 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(
-        route: &'static str,
-        request: &'a Request,
-        response: &Response<Body>,
-        call: Option<&Call>,
-        latency: Duration,
-    ) -> Self {
-        let context = request.lambda_context_ref();
+    fn of(entry: &Entry<'a>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_millis().try_into().unwrap_or_default());
         let cold_start = COLD.swap(false, Relaxed);
+        let call = entry.call;
         Self {
             timestamp: DateTime::from_millis(now)
                 .fmt(DateTimeFormat::DateTime)
                 .expect("a time in this millennium"),
             level: "INFO",
             message: "answered",
-            request_id: invocation_id(request),
-            api_request_id: request_id(request),
-            xray_trace_id: trace(request).and_then(trace_id),
-            route,
-            status: response.status().as_u16(),
+            request_id: entry.request_id,
+            api_request_id: entry.api_request_id,
+            xray_trace_id: entry.trace_header.and_then(trace_id),
+            route: entry.route,
+            status: entry.status,
             cold_start,
-            function_name: context.map_or("", |context| &context.env_config.function_name),
-            outcome: outcome(response),
+            function_name: entry.function_name,
+            outcome: entry.outcome,
             requests: 1,
             cold_starts: cold_start.into(),
-            latency: milliseconds(latency),
+            latency: milliseconds(entry.latency),
             dynamodb_latency: call.map(|call| milliseconds(call.latency())),
             dynamodb_retries: call.map(Call::retries),
             metadata: Metadata::of(now, call.is_some()),
@@ -145,7 +136,7 @@ impl<'a> Line<'a> {
 
     fn write_as_json(&self) {
         let line = serde_json::to_string(self).expect("a line can be written as JSON");
-        // Where nobody reads the log, callers get their answers all the same.
+        // Callers get their responses even if the log cannot be written.
         writeln!(stdout(), "{line}").ok();
     }
 

@@ -1,5 +1,4 @@
-//! How a function reaches DynamoDB with the least work at its start,
-//! which its first caller waits for.
+//! How a function reaches DynamoDB, with little work during init.
 
 use std::{env, fs};
 
@@ -7,30 +6,29 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::Config;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 
-use crate::https_client;
+use super::https::https_client;
 
-/// The certificates that AWS's endpoints chain to; a system's bundle
-/// has thirty times as many to read.
+/// The roots of AWS's endpoints. A system's bundle has thirty times as many to parse.
 const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
 
-/// What replaces [`AWS_ROOTS`] by a file: for proxies, for emulators, and for the day that AWS has
-/// new ones. The first is every AWS SDK's, the second that of OpenSSL.
+/// The variables that replace [`AWS_ROOTS`] by a file: for proxies, for emulators, and for the day
+/// that AWS adds a root. The first is from the AWS SDKs, the second from OpenSSL.
 const ROOTS_FILES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 
 /// The configuration from the environment of a function.
 ///
-/// What an SDK's loader finds elsewhere (files, metadata services, other roles) is no part of it:
-/// Lambda has none of these, and the loader is half of a binary.
+/// It leaves out what an SDK's loader reads elsewhere (files, metadata services, other roles):
+/// Lambda has none of these, and the loader is an eighth of a binary, as
+/// docs/decisions/0003-no-loader.md measures.
 ///
 /// # Panics
 ///
-/// When a file of certificates is named that cannot be read.
+/// If a file of certificates is named that cannot be read.
 pub(crate) fn config_from_env() -> Builder {
     configured_by(|name| env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
-/// The variables that say where DynamoDB is, [standard ones][1]. Its retries and time-outs are the
-/// repository's.
+/// The configuration from AWS's [standard variables][1]. The repository adds time-outs and retries.
 ///
 /// [1]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 fn configured_by(variable: impl Fn(&str) -> Option<String>) -> Builder {

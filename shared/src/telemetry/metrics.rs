@@ -1,20 +1,19 @@
-//! The metrics in the log: CloudWatch reads them out of each answer's line.
+//! The metrics in the log: CloudWatch extracts them from each response's line.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use serde::Serialize;
 
-/// What a line says of its metrics, under `_aws`. Their values are
-/// members of the line, by their names.
+/// The `_aws` member of a line: which of its other members are metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Metadata {
-    /// In milliseconds since 1970.
+    /// In milliseconds since the Unix epoch.
     timestamp: i64,
     cloud_watch_metrics: &'static [Directive],
 }
 
 impl Metadata {
-    /// Of an answer that was made with a call of DynamoDB, or without.
+    /// For a response with or without a call of DynamoDB.
     pub fn of(timestamp: i64, with_call: bool) -> Self {
         Self {
             timestamp,
@@ -64,7 +63,7 @@ const fn milliseconds(name: &'static str) -> Metric {
     }
 }
 
-/// The first is of answers that were made with a call of DynamoDB.
+/// The first applies only to responses with a call of DynamoDB.
 static DIRECTIVES: [Directive; 3] = [
     directive(
         &["FunctionName"],

@@ -12,10 +12,10 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use tokio::time::timeout;
 
-use crate::client;
-use crate::integrity::{Checksum, UnreadableAnswer};
-use crate::observe::Observer;
-use crate::{Price, Product, ProductId, Title};
+use super::checksum::{Checksum, UnreadableResponse};
+use super::config::config_from_env;
+use crate::product::{Price, Product, ProductId, Title};
+use crate::telemetry::call::Observer;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -26,16 +26,16 @@ pub struct ProductRepository {
     table: String,
 }
 
-/// How a product came to be in the table.
+/// Which request wrote a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// This call wrote it.
+    /// This one.
     Now,
-    /// It was there already, equal in every field: an earlier try wrote it.
+    /// An earlier one: the stored product is equal in every field.
     Before,
 }
 
-/// Why the repository has no product to give, or didn't take one.
+/// Why a product was not created or not found.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// No product has the id.
@@ -44,53 +44,54 @@ pub enum RepositoryError {
     /// Another product has the id.
     #[error("another product has this id")]
     AlreadyExists,
-    /// The product is over DynamoDB's 400 KB for an item.
+    /// The product exceeds DynamoDB's 400 KB for an item.
     #[error("the product is too large for an item")]
     TooLarge,
-    /// The stored item was not written by us, nor by the original Python functions.
+    /// Neither this service nor the original Python functions wrote the stored item.
     #[error("the stored item has no valid {attribute}")]
     NotAProduct {
-        /// The first attribute that is missing or wrong.
+        /// The first attribute that is missing or invalid.
         attribute: &'static str,
     },
-    /// DynamoDB throttles, fails or doesn't answer in time: a later call may succeed.
+    /// DynamoDB throttles, fails or does not respond in time. A later call may succeed.
     #[error("DynamoDB is not available")]
     Unavailable(#[source] BoxError),
-    /// DynamoDB refuses a call that should be right: the deployment is wrong, or the code.
+    /// DynamoDB rejected the call, so the deployment or the code is wrong.
     #[error("DynamoDB refused the call")]
     Unexpected(#[source] BoxError),
 }
 
 impl ProductRepository {
-    /// The longest a call of [`create`](Self::create) or [`find`](Self::find) takes, retries and
-    /// all. API Gateway would wait 29 s, a person will not.
+    /// The longest that [`create`](Self::create) or [`find`](Self::find) takes, retries included.
+    /// API Gateway would wait 29 s; a person will not.
     pub const DEADLINE: Duration = Duration::from_secs(5);
 
-    /// The longest that one attempt takes. DynamoDB answers in
-    /// milliseconds; what takes a second is lost.
+    /// The longest that one attempt takes. DynamoDB responds in milliseconds; an attempt that takes
+    /// a second is lost.
     const ATTEMPT: Duration = Duration::from_secs(1);
 
-    /// The longest that priming takes. Lambda gives an init 10 s, and our own start-up takes
-    /// milliseconds: a DynamoDB that is slower than this is left to the first call and its retries.
+    /// The longest that priming takes. Lambda allows 10 s for init, and our own takes milliseconds.
+    /// If DynamoDB is slower than this, the first call and its retries have to connect.
     const PRIMING: Duration = Duration::from_millis(150);
 
-    /// Leaves room for three attempts before the deadline. The SDK adds jitter.
+    /// Leaves time for three attempts before the deadline. The SDK adds jitter.
     const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-    /// The repository of a deployed function: the table named by `DYNAMODB_TABLE`, and what
-    /// [every AWS SDK reads](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html).
+    /// The repository of a deployed function: `DYNAMODB_TABLE` names the table, and
+    /// [AWS's standard variables](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html)
+    /// configure the client.
     ///
     /// # Panics
     ///
-    /// When `DYNAMODB_TABLE` is not set.
+    /// If `DYNAMODB_TABLE` is not set.
     #[must_use]
     pub fn from_env() -> Self {
         let table = env::var("DYNAMODB_TABLE").expect("DYNAMODB_TABLE must be set");
-        Self::new(client::config_from_env(), table)
+        Self::new(config_from_env(), table)
     }
 
-    /// The products in `table`, reached as `config` says. Time-outs
-    /// and retries are the repository's own.
+    /// The products in `table`. The repository replaces the time-outs and retries of `config` with
+    /// its own.
     #[must_use]
     pub fn new(config: Builder, table: impl Into<String>) -> Self {
         let config = config
@@ -107,18 +108,18 @@ impl ProductRepository {
             )
             .interceptor(Checksum)
             .interceptor(Observer)
-            .retry_classifier(UnreadableAnswer);
+            .retry_classifier(UnreadableResponse);
         Self {
             client: Client::from_conf(config.build()),
             table: table.into(),
         }
     }
 
-    /// Connects to DynamoDB before the first [`create`](Self::create), whose caller would wait for
-    /// it: Lambda gives a whole core to an init, and a fraction of one to a call.
+    /// Connects to DynamoDB before the first [`create`](Self::create), so that its caller does not
+    /// wait: Lambda gives init a full core, and an invocation only a fraction of one.
     ///
-    /// It asks for an item without a key to be put, which DynamoDB refuses and no role has to
-    /// allow. Whatever comes of it is left to the first call to find out.
+    /// It puts an item without a key, which DynamoDB rejects and no role has to allow. A failure is
+    /// ignored, because the first call would report it.
     pub async fn prime_create(&self) {
         let put = self.client.put_item().table_name(&self.table);
         let refused = put.set_item(Some(Item::new())).send();
@@ -126,20 +127,20 @@ impl ProductRepository {
     }
 
     /// Connects to DynamoDB before the first [`find`](Self::find), as
-    /// [`prime_create`](Self::prime_create) does, by asking for the
-    /// item with the empty key, which no item can have.
+    /// [`prime_create`](Self::prime_create) does, by getting the item with the empty key, which no
+    /// item can have.
     pub async fn prime_find(&self) {
         let get = self.client.get_item().table_name(&self.table);
         let refused = get.key("id", AttributeValue::S(String::new())).send();
         timeout(Self::PRIMING, refused).await.ok();
     }
 
-    /// Puts `product` into the table, unless its id is taken.
+    /// Writes `product`, unless its id is taken.
     ///
     /// # Errors
     ///
-    /// [`AlreadyExists`](RepositoryError::AlreadyExists) when another product has the id,
-    /// [`TooLarge`](RepositoryError::TooLarge), or what keeps DynamoDB from answering.
+    /// [`AlreadyExists`](RepositoryError::AlreadyExists) if another product has the id,
+    /// [`TooLarge`](RepositoryError::TooLarge), or the reason why DynamoDB did not respond.
     pub async fn create(&self, product: &Product) -> Result<Created, RepositoryError> {
         let put = self
             .client
@@ -150,37 +151,37 @@ impl ProductRepository {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(refusal) = put else {
+        let Err(error) = put else {
             return Ok(Created::Now);
         };
-        match refusal.as_service_error() {
+        match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(taken)) => {
                 match taken.item().map(to_product) {
-                    // An earlier try wrote it, and its answer was
-                    // lost on the way to the SDK or to the caller.
+                    // An earlier attempt wrote it, and its response was lost on the way to the SDK
+                    // or to the caller.
                     Some(Ok(stored)) if stored == *product => Ok(Created::Before),
                     _ => Err(RepositoryError::AlreadyExists),
                 }
             }
-            // It has no code of its own, and no exact formula:
-            // DynamoDB counts a number's bytes "approximately".
-            Some(error)
-                if error
+            // This error has no code of its own, and the size cannot be checked before: DynamoDB
+            // counts a number's bytes only "approximately".
+            Some(rejection)
+                if rejection
                     .message()
                     .is_some_and(|text| text.contains("Item size has exceeded")) =>
             {
                 Err(RepositoryError::TooLarge)
             }
-            _ => Err(refusal.into()),
+            _ => Err(error.into()),
         }
     }
 
-    /// The product with this id, even if it was created a moment ago.
+    /// The product with this id, by a strongly consistent read.
     ///
     /// # Errors
     ///
     /// [`NotFound`](RepositoryError::NotFound), [`NotAProduct`](RepositoryError::NotAProduct), or
-    /// what keeps DynamoDB from answering.
+    /// the reason why DynamoDB did not respond.
     pub async fn find(&self, id: &ProductId) -> Result<Product, RepositoryError> {
         let found = self
             .client
@@ -195,8 +196,7 @@ impl ProductRepository {
 }
 
 fn to_item(product: &Product) -> Item {
-    // DynamoDB keeps 38 digits of a number, and drops zeros at the
-    // end itself: don't let them count.
+    // DynamoDB stores 38 digits of a number and drops trailing zeros, so these must not count.
     let price = product
         .price
         .as_str()
@@ -219,7 +219,7 @@ fn to_item(product: &Product) -> Item {
     ])
 }
 
-/// Further attributes of the item are not ours and are left alone.
+/// Ignores further attributes, which belong to others.
 fn to_product(item: &Item) -> Result<Product, RepositoryError> {
     fn read<T>(
         item: &Item,
@@ -253,17 +253,17 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>>
         ];
 
         let may_pass = match &error {
-            // DynamoDB refuses with 400. Another status is its
-            // failure, or an answer that is not its own.
-            SdkError::ServiceError(answer) => {
-                !answer.raw().status().is_client_error()
-                    || answer
+            // DynamoDB rejects a call with 400. Any other status is a failure, or comes from
+            // something in between.
+            SdkError::ServiceError(response) => {
+                !response.raw().status().is_client_error()
+                    || response
                         .err()
                         .code()
                         .is_some_and(|code| THROTTLES.contains(&code))
             }
             SdkError::ConstructionFailure(_) => false,
-            // No answer, or not in time, or one that cannot be read.
+            // No response, a late one, or one that cannot be read.
             _ => true,
         };
         if may_pass {

@@ -10,15 +10,15 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use tokio::task_local;
 
-/// What the log and the trace tell of a call of DynamoDB, with all its attempts.
+/// One call of DynamoDB with all its attempts, as the log and the trace report it.
 #[derive(Debug)]
 pub(crate) struct Call {
     /// Such as `GetItem`.
     pub operation: String,
     attempts: u32,
-    /// Of the last answer; none if there was none.
+    /// The status of the last response, or `None` if there was none.
     pub status: Option<u16>,
-    /// The last answer's, by which AWS knows the call.
+    /// AWS's id of the last attempt that got a response.
     pub request_id: Option<String>,
     pub began: SystemTime,
     begin: Instant,
@@ -38,29 +38,29 @@ impl Call {
         }
     }
 
-    /// How often it was sent again.
+    /// The number of attempts after the first.
     pub fn retries(&self) -> u32 {
         self.attempts.saturating_sub(1)
     }
 
-    /// A call that was given up has no end of its own.
+    /// If the call was cancelled, the time elapsed so far.
     pub fn latency(&self) -> Duration {
         self.latency.unwrap_or_else(|| self.begin.elapsed())
     }
 }
 
 task_local! {
-    /// The call of the task at hand.
+    /// The call of the current task.
     static CALL: RefCell<Option<Call>>;
 }
 
-/// Waits for `answer`, and gives the call that it made on its way, if it made one.
-pub(crate) async fn observed<T>(answer: impl Future<Output = T>) -> (T, Option<Call>) {
-    let both = async { (answer.await, CALL.with(RefCell::take)) };
+/// Runs `future`, and returns its output with the last call of DynamoDB that it made, if any.
+pub(crate) async fn observed<T>(future: impl Future<Output = T>) -> (T, Option<Call>) {
+    let both = async { (future.await, CALL.with(RefCell::take)) };
     CALL.scope(RefCell::default(), both).await
 }
 
-/// Notes each call of the SDK for those who wait for it by [`observed`]. Nobody waits for priming.
+/// Records each SDK call made inside [`observed`]. Priming runs outside it.
 #[derive(Debug)]
 pub(crate) struct Observer;
 
@@ -102,9 +102,9 @@ impl Intercept for Observer {
     ) -> Result<(), BoxError> {
         on_call(|call| {
             call.latency = Some(call.begin.elapsed());
-            if let Some(answer) = context.response() {
-                let request_id = answer.headers().get("x-amzn-requestid");
-                call.status = Some(answer.status().as_u16());
+            if let Some(response) = context.response() {
+                let request_id = response.headers().get("x-amzn-requestid");
+                call.status = Some(response.status().as_u16());
                 call.request_id = request_id.map(str::to_owned);
             }
         });

@@ -1,0 +1,7 @@
+//! HTTP as API Gateway speaks it: events in, responses and problems out.
+
+pub(crate) mod event;
+pub(crate) mod outcome;
+pub(crate) mod problem;
+pub(crate) mod request;
+pub(crate) mod response;

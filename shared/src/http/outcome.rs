@@ -1,0 +1,123 @@
+use lambda_http::http::StatusCode;
+
+/// Everything a response can say: the label in the log and the metrics, and the type of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The product was written.
+    Created,
+    /// The same product had been written by an earlier request.
+    Replayed,
+    /// The product was found.
+    Found,
+    /// The product was found, and the caller has it already.
+    NotModified,
+    /// API Gateway sent a request that cannot be read. No caller can cause this.
+    MalformedRequest,
+    /// The body is not JSON.
+    MalformedBody,
+    /// No product has the id.
+    ProductNotFound,
+    /// Another product has the id.
+    IdTaken,
+    /// The product exceeds DynamoDB's item size.
+    TooLarge,
+    /// The `Content-Type` is not JSON.
+    UnsupportedMediaType,
+    /// The body is JSON, but not a product.
+    InvalidProduct,
+    /// The deployment, the stored item or the code is wrong.
+    InternalError,
+    /// DynamoDB throttles, fails or does not respond in time.
+    Unavailable,
+}
+
+impl Outcome {
+    /// All outcomes, in the order of their status codes.
+    pub const ALL: [Self; 13] = [
+        Self::Found,
+        Self::Replayed,
+        Self::Created,
+        Self::NotModified,
+        Self::MalformedBody,
+        Self::MalformedRequest,
+        Self::ProductNotFound,
+        Self::IdTaken,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::InvalidProduct,
+        Self::InternalError,
+        Self::Unavailable,
+    ];
+
+    /// The label in the log and the metrics; for a problem, also the last part of its `type`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The status code of the response.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    /// The title of the problem, or `None` if the outcome is not a problem.
+    #[must_use]
+    pub const fn title(self) -> Option<&'static str> {
+        self.row().2
+    }
+
+    const fn row(self) -> (&'static str, StatusCode, Option<&'static str>) {
+        match self {
+            Self::Created => ("created", StatusCode::CREATED, None),
+            Self::Replayed => ("replayed", StatusCode::OK, None),
+            Self::Found => ("found", StatusCode::OK, None),
+            Self::NotModified => ("not-modified", StatusCode::NOT_MODIFIED, None),
+            Self::MalformedRequest => (
+                "malformed-request",
+                StatusCode::BAD_REQUEST,
+                Some("The request cannot be read"),
+            ),
+            Self::MalformedBody => (
+                "malformed-body",
+                StatusCode::BAD_REQUEST,
+                Some("The body is not JSON"),
+            ),
+            Self::ProductNotFound => (
+                "product-not-found",
+                StatusCode::NOT_FOUND,
+                Some("No product has this id"),
+            ),
+            Self::IdTaken => (
+                "id-taken",
+                StatusCode::CONFLICT,
+                Some("Another product has this id"),
+            ),
+            Self::TooLarge => (
+                "too-large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Some("The product is too large"),
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Some("The body must be JSON"),
+            ),
+            Self::InvalidProduct => (
+                "invalid-product",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Some("The body is not a product"),
+            ),
+            Self::InternalError => (
+                "internal-error",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Some("Something is wrong on our side"),
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                Some("The catalog is not available"),
+            ),
+        }
+    }
+}

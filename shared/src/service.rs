@@ -1,0 +1,62 @@
+use std::pin::pin;
+use std::time::Instant;
+
+use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response};
+use serde_json::value::RawValue;
+
+use crate::http::event;
+use crate::http::problem::Problem;
+use crate::http::request::{
+    function_name, invocation_id, is_of_http_api, request_id, trace_header,
+};
+use crate::http::response::{ProxyResponse, outcome};
+use crate::table::repository::ProductRepository;
+use crate::telemetry::call::observed;
+use crate::telemetry::{log, trace};
+
+/// Serves one event of `route`: reads the request, runs the function's `step`, writes one log line
+/// and returns the response.
+///
+/// # Errors
+///
+/// If the event comes from anything other than API Gateway. Lambda logs and counts it.
+pub async fn serve(
+    route: &'static str,
+    products: &ProductRepository,
+    LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>,
+    step: impl AsyncFnOnce(&ProductRepository, &Request) -> Result<Response<Body>, Problem>,
+) -> Result<ProxyResponse, Error> {
+    let start = Instant::now();
+    let (request, readable) = event::read(&payload)?;
+    let request = request.with_lambda_context(context);
+    // Pinned, because it is large, and would be moved from each function to the next.
+    let response = pin!(async {
+        match readable {
+            Ok(()) => step(products, &request).await,
+            Err(problem) => Err(problem),
+        }
+        .unwrap_or_else(|problem| problem.into_response(&request))
+    });
+    let (response, call) = observed(response).await;
+
+    let outcome = outcome(&response);
+    let trace_header = trace_header(&request);
+    log::write(&log::Entry {
+        route,
+        status: outcome.status().as_u16(),
+        outcome: outcome.name(),
+        function_name: function_name(&request),
+        request_id: invocation_id(&request),
+        api_request_id: request_id(&request),
+        trace_header,
+        latency: start.elapsed(),
+        call: call.as_ref(),
+    });
+    if let (Some(call), Some(header)) = (call, trace_header) {
+        trace::send(header, &call);
+    }
+    Ok(ProxyResponse {
+        is_http_api: is_of_http_api(&request),
+        response,
+    })
+}

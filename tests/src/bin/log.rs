@@ -1,0 +1,30 @@
+//! Prints what the log can contain, as JSON for tests in other languages: every outcome, and a line with every field.
+
+use catalog::{Outcome, init_log, serve};
+use create_product::{ROUTE, create};
+use lambda_runtime::{Context, LambdaEvent};
+use local::LocalDynamoDb;
+use serde_json::json;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    init_log();
+    let outcomes = Outcome::ALL.map(|outcome| {
+        json!({
+            "name": outcome.name(),
+            "status": outcome.status().as_u16(),
+            "title": outcome.title(),
+        })
+    });
+    println!("{}", json!(outcomes));
+
+    let event = include_str!("../../events/create-on-product.json");
+    let mut context = Context::default();
+    context.request_id = 1.to_string();
+    context.xray_trace_id = Some("Root=1-2-3".to_owned());
+    let event = LambdaEvent::new(serde_json::from_str(event).expect("JSON"), context);
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    serve(ROUTE, &dynamodb.products(), event, create)
+        .await
+        .expect("an event of API Gateway");
+}
