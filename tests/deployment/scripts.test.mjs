@@ -221,7 +221,7 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
   const broken = {
     loses: (request, body) => (request.method === 'POST' ? [201, body] : [404, '{"title":"No product has this id"}']),
     changes: (request, body) => (request.method === 'POST' ? [201, body] : [200, '{"id":"smoke-test"}']),
-    refuses: () => [500, '{"title":"Something is wrong on our side"}'],
+    refuses: () => [500, '{"title":"Internal error"}'],
   };
   await Promise.all(
     Object.values(broken).map(async (answer) => {

@@ -382,11 +382,11 @@ async fn what_is_too_large_is_refused() {
         expect![[r#"
             413 Payload Too Large
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:too-large","title":"The product is too large","status":413,"detail":"a product has at most 400 KB, its field names counted","requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:too-large","title":"The product is too large","status":413,"detail":"a product has at most 400 KB, including its field names","requestId":"<request id>"}
 
             413 Payload Too Large
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:too-large","title":"The product is too large","status":413,"detail":"a product has at most 400 KB, its field names counted","requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:too-large","title":"The product is too large","status":413,"detail":"a product has at most 400 KB, including its field names","requestId":"<request id>"}
 
             413 Payload Too Large
             cache-control: no-store
@@ -416,35 +416,35 @@ async fn there_is_nothing_else() {
         expect![[r#"
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
             404 Not Found
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:unknown-route","title":"There is nothing here","status":404,"requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:unknown-route","title":"Unknown route","status":404,"requestId":"<request id>"}
 
         "#]],
     )

@@ -22,12 +22,12 @@ const ECHO: &str =
 const UNAVAILABLE: &str = r#"503 Service Unavailable
 cache-control: no-store
 retry-after: 2
-{"type":"urn:problem-type:product-catalog:unavailable","title":"The catalog is not available","status":503,"detail":"nothing is wrong with the request; send it again after a while","requestId":"<request id>"}
+{"type":"urn:problem-type:product-catalog:unavailable","title":"The catalog is unavailable","status":503,"detail":"the request is valid; retry it later","requestId":"<request id>"}
 "#;
 
 const OUR_MISTAKE: &str = r#"500 Internal Server Error
 cache-control: no-store
-{"type":"urn:problem-type:product-catalog:internal-error","title":"Something is wrong on our side","status":500,"detail":"tell us the request id","requestId":"<request id>"}
+{"type":"urn:problem-type:product-catalog:internal-error","title":"Internal error","status":500,"detail":"report the request id","requestId":"<request id>"}
 "#;
 
 /// Serves `app` on a free port and gives its URL.
@@ -265,9 +265,9 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         })
         .collect();
     expect![[r#"
-        ERROR catalog::http::problem: Something is wrong on our side apiRequestId="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
+        ERROR catalog::http::problem: Internal error apiRequestId="<request 0>" error="DynamoDB refused the call: service error: unhandled error (AccessDeniedException): Error { code: \"AccessDeniedException\", message: \"not authorized\" }"
          INFO catalog::telemetry::log: POST /product/create 500 internal-error apiRequestId="<request 0>"
-        ERROR catalog::http::problem: Something is wrong on our side apiRequestId="<request 1>" error="the stored item has no valid description"
+        ERROR catalog::http::problem: Internal error apiRequestId="<request 1>" error="the stored item has no valid description"
          INFO catalog::telemetry::log: GET /product/find/{id} 500 internal-error apiRequestId="<request 1>"
     "#]].assert_eq(&log);
 }

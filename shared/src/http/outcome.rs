@@ -111,12 +111,12 @@ impl Outcome {
             Self::InternalError => (
                 "internal-error",
                 StatusCode::INTERNAL_SERVER_ERROR,
-                Some("Something is wrong on our side"),
+                Some("Internal error"),
             ),
             Self::Unavailable => (
                 "unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
-                Some("The catalog is not available"),
+                Some("The catalog is unavailable"),
             ),
         }
     }

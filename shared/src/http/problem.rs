@@ -30,12 +30,10 @@ impl Problem {
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
         let detail = match outcome {
-            Outcome::TooLarge => "a product has at most 400 KB, its field names counted",
+            Outcome::TooLarge => "a product has at most 400 KB, including its field names",
             Outcome::UnsupportedMediaType => "send it with `Content-Type: application/json`",
-            Outcome::Unavailable => {
-                "nothing is wrong with the request; send it again after a while"
-            }
-            Outcome::InternalError => "tell us the request id",
+            Outcome::Unavailable => "the request is valid; retry it later",
+            Outcome::InternalError => "report the request id",
             _ => "",
         };
         Self {
