@@ -23,11 +23,18 @@ TOOLS = "111111111111"
 TARGET = "222222222222"
 # Not the region of most examples, so that one written into a file is noticed.
 REGION = "eu-central-1"
+SERVICE = "product-catalog-service-DEV"
+PIPELINE = "product-catalog-service-pipeline-DEV"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 
 class Failed(Exception):
     """A step did not end as it should: what happened, and where to read on."""
+
+
+def expect(holds: bool, what: str):
+    if not holds:
+        raise Failed(f"this does not hold: {what}")
 
 
 class Aws:
@@ -144,6 +151,32 @@ class Aws:
             "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
             "AWS_SESSION_TOKEN": given["SessionToken"],
         }
+
+    def stacks(self, account: str) -> list:
+        listed = self.ask(root_of(account), "cloudformation", "list_stacks")["StackSummaries"]
+        return [each["StackName"] for each in listed if each["StackStatus"] != "DELETE_COMPLETE"]
+
+    def resource(self, account: str, stack: str, logical_id: str) -> str:
+        named = {"StackName": stack, "LogicalResourceId": logical_id}
+        described = self.ask(root_of(account), "cloudformation", "describe_stack_resource", **named)
+        return described["StackResourceDetail"]["PhysicalResourceId"]
+
+    def output(self, account: str, stack: str, name: str) -> str:
+        [described] = self.ask(root_of(account), "cloudformation", "describe_stacks", StackName=stack)["Stacks"]
+        [value] = [each["OutputValue"] for each in described["Outputs"] if each["OutputKey"] == name]
+        return value
+
+    def api_key(self) -> str:
+        [key] = self.ask(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
+        return key["value"]
+
+    def curl(self, *arguments: str) -> str:
+        return self.run({}, "curl", "--silent", "--show-error", *arguments).stdout
+
+    def memory(self) -> int:
+        function = f"{SERVICE}-create"
+        described = self.ask(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=function)
+        return described["MemorySize"]
 
 
 def root_of(account: str) -> dict:

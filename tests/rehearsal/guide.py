@@ -1,0 +1,115 @@
+"""An engineer with a clone of this repository, who runs the commands of the pages in docs/."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+from aws import ARCHITECTURE, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
+from report import Report
+
+GUIDE = "docs/deploy.md"
+REPOSITORY = "product-catalog-service"
+# The emulator has no such resources: codepipeline.py plays them.
+PLAYED = ("AWS::CodeCommit::Repository", "AWS::CodePipeline::Pipeline")
+
+
+class Guide:
+    def __init__(self, aws: Aws, report: Report):
+        self.aws, self.report, self.folder = aws, report, aws.folder
+        self.clone = aws.folder / "clone"
+        self.bare = aws.folder / "repositories" / REPOSITORY
+        self.variables = {}
+
+    def prepare(self):
+        """An engineer's clone of this working tree, and an empty repository to push it to."""
+        real = shutil.which("aws", path=f"{ROOT}/.venv/bin")
+        (self.folder / "bin").mkdir()
+        shim = self.folder / "bin/aws"
+        shim.write_text(
+            "#!/usr/bin/env bash\n"
+            "# Keeps what sts hands out, to look for it later where it must not be.\n"
+            'if [[ "$1 $2" == "sts assume-role" ]]; then\n'
+            f'  answer=$("{real}" "$@") || exit\n'
+            f'  tee -a "{self.aws.handed_out}" <<<"$answer"\n'
+            "else\n"
+            f'  exec "{real}" "$@"\n'
+            "fi\n"
+        )
+        shim.chmod(0o755)
+        profiles = [
+            f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n"
+            for name, account in (("tools", TOOLS), ("target", TARGET))
+        ]
+        (self.folder / "aws.config").write_text("".join(profiles))
+        (self.folder / ".curlrc").write_text(f'cacert = "{self.aws.ca}"\nconnect-to = "::127.0.0.1:{self.aws.port}"\n')
+        trusted = os.environ.get("NODE_EXTRA_CA_CERTS")
+        others = pathlib.Path(trusted).read_text() if trusted else ""
+        (self.folder / "node.pem").write_text(self.aws.ca.read_text() + others)
+
+        subprocess.run(["git", "init", "--quiet", "--bare", str(self.bare)], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(self.clone)], check=True)
+        list_files = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(list_files, cwd=ROOT, check=True, capture_output=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            (self.clone / name).unlink(missing_ok=True)
+            if (ROOT / name).exists():
+                (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.clone / name)
+        self.in_clone("git", "add", "--all")
+        self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
+
+    def without_what_is_played(self):
+        """Takes out of the clone's pipeline template what the emulator does not have."""
+        template = self.clone / "pipeline/pipeline.yml"
+        parts = re.split(r"(?m)^(?=  \w+:\n)", template.read_text())
+        kept = [part for part in parts if not re.match(rf"  \w+:\n    Type: ({'|'.join(PLAYED)})\n", part)]
+        expect(len(kept) == len(parts) - len(PLAYED), f"pipeline.yml has one {' and one '.join(PLAYED)}")
+        template.write_text("".join(kept))
+
+    def choose(self):
+        """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
+        self.run("1. Choose")
+        chosen = dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
+        names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "EXTERNAL_ID")
+        self.variables = {name: chosen[name] for name in names} | {"ARCHITECTURE": ARCHITECTURE}
+        ours = {"TOOLS_ACCOUNT": TOOLS, "TARGET_ACCOUNT": TARGET, "AWS_REGION": REGION}
+        expect(ours.items() <= self.variables.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
+
+    def run(self, title: str, page: str = GUIDE, blocks: slice = slice(None), **chosen: str) -> str:
+        """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print."""
+        sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / page).read_text(), re.M | re.S))
+        found = re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S)[blocks]
+        expect(found, f"{page}, {title} has commands")
+        commands = "".join(found)
+        for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
+            self.report.detail(f"$ {line}")
+        since = time.monotonic()
+        environment = {**self.aws.environment({}), **self.git(), **self.variables, **chosen}
+        command = f"{commands}\nenv -0 >{self.folder}/variables"
+        shell = ["bash", "-euo", "pipefail", "-c", command]
+        done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
+        self.report.detail("done", since)
+        return done.stdout
+
+    def git(self) -> dict:
+        """git, to which this folder is CodeCommit."""
+        return {
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{self.bare.parent}/.insteadOf",
+            "GIT_CONFIG_VALUE_0": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/",
+            **{f"GIT_{who}_NAME": "An engineer" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "engineer@example.com" for who in ("AUTHOR", "COMMITTER")},
+        }
+
+    def in_clone(self, *command):
+        environment = {**self.aws.environment({}), **self.git()}
+        done = subprocess.run(command, cwd=self.clone, env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(command)}: {done.stderr.strip()}")
+        return done.stdout

@@ -1,0 +1,27 @@
+"""What a rehearsal prints: numbered steps with details."""
+
+import time
+
+from aws import expect
+
+
+class Report:
+    def __init__(self):
+        self.steps = 0
+        self.said = []
+
+    def say(self, line=""):
+        print(line, flush=True)
+        self.said.append(line)
+
+    def step(self, title):
+        self.steps += 1
+        self.say(f"\n{self.steps:2}. {title}")
+
+    def detail(self, text, since=None, failed=False):
+        took = "" if since is None else f"{time.monotonic() - since:5.1f} s"
+        self.say(f"    {'FAILED' if failed else took:>7}  {text}")
+
+    def refused(self, story: str, said: str, why: str):
+        expect(why in said, f"{story}: should have been refused with {why}, and was answered: {said or 'yes'}")
+        self.detail(f"refused: {story}")
