@@ -79,7 +79,7 @@ lint-deployment: tools ## Templates, packaged templates, the contract, scripts, 
 
 test-deployment: tools ## Policies, packages and scripts of the deployment
 	$(BUILD)
-	node --test tests/deployment/*.test.mjs
+	node --test 'tests/deployment/**/*.test.mjs'
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 

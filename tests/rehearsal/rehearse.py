@@ -22,7 +22,7 @@ from stories import Stories
 
 NOT_SHOWN = """
   Not shown here, because the emulator has no CodeCommit, CodePipeline and CodeBuild that run:
-    - that they work with these roles and images, and nobody else does: tests/deployment/policies.test.mjs asks an
+    - that they work with these roles and images, and nobody else does: tests/deployment/policies asks an
       evaluator
     - the execution role and who may pass it, which the emulator does not enforce: asked there, too, and held against
       the permissions that CloudFormation's resource schemas name

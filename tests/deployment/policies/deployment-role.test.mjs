@@ -1,0 +1,187 @@
+// The deployment role: what the pipeline may do in the target account.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  administrator,
+  api,
+  assumes,
+  bucket,
+  buckets,
+  buildRole,
+  deployment,
+  deploymentRole,
+  deployRole,
+  EXTERNAL_ID,
+  executionRole,
+  fact,
+  functionRole,
+  iam,
+  lambda,
+  may,
+  ORGANIZATION,
+  opensTo,
+  passedTo,
+  pipeline,
+  prod,
+  REGION,
+  role,
+  stack,
+  TARGET,
+  THIRD,
+  TOOLS,
+  table,
+  trust,
+  upload,
+  withinBoundary,
+} from './evaluator.mjs';
+
+fact('the deployment role is assumed by the deploy role with its external id, and by nobody else', {
+  allowed: [assumes(deployRole), assumes(administrator(deployRole.arn))],
+  denied: [
+    assumes(administrator(deployRole.arn), { externalId: 'somebody-elses' }),
+    assumes(administrator(buildRole.arn)),
+    assumes(administrator(iam('administrators', TOOLS))),
+    assumes(administrator(iam('product-catalog-service-PROD-deploy', TOOLS))),
+    assumes(administrator(iam('product-catalog-service-DEV-deploy', THIRD))),
+    assumes(administrator(iam('administrators', TARGET))),
+  ],
+});
+
+test('the external id cannot be left out', async () => {
+  const asked = (context) =>
+    may(deployRole, 'sts:AssumeRole', deploymentRole.arn, { owner: TARGET, policy: trust, context });
+  assert.ok(await asked({ 'sts:ExternalId': EXTERNAL_ID }));
+  assert.ok(!(await asked({})));
+});
+
+const ofAnOrganization = deployment({ OrganizationID: ORGANIZATION }).DeploymentRole.AssumeRolePolicyDocument;
+fact('with an organization the deployment role is assumed from that organization only', {
+  allowed: [assumes(deployRole, { policy: ofAnOrganization }), assumes(deployRole, { organization: 'o-zzzzzzzzzz' })],
+  denied: [assumes(deployRole, { policy: ofAnOrganization, organization: 'o-zzzzzzzzzz' })],
+});
+
+const named = deployment({ DeployRoleName: 'ci-deploy' }).DeploymentRole.AssumeRolePolicyDocument;
+fact('a deploy role of another name is trusted when both templates are given it', {
+  allowed: [assumes(role(pipeline({ DeployRoleName: 'ci-deploy' }).DeployRole), { policy: named })],
+  denied: [assumes(deployRole, { policy: named })],
+});
+
+const own = stack('product-catalog-service-DEV');
+const with_ = (arn) => ({ context: { 'cloudformation:RoleArn': arn } });
+fact('a change set carries the execution role', {
+  allowed: [[deploymentRole, 'cloudformation:CreateChangeSet', own, with_(executionRole.arn)]],
+  denied: [
+    [deploymentRole, 'cloudformation:CreateChangeSet', own],
+    [deploymentRole, 'cloudformation:CreateChangeSet', own, with_(iam('administrators'))],
+    [deploymentRole, 'cloudformation:CreateStack', own, with_(executionRole.arn)],
+    [deploymentRole, 'cloudformation:UpdateStack', own, with_(executionRole.arn)],
+  ],
+});
+
+const changes = ['ExecuteChangeSet', 'DeleteChangeSet', 'DescribeStackResource'].map(
+  (action) => `cloudformation:${action}`,
+);
+const foreignStacks = ['service-PROD', 'service-DEV-2', 'service-DEV-roles'].map((name) =>
+  stack(`product-catalog-${name}`),
+);
+fact('the deployment role knows one stack only', {
+  allowed: [[deploymentRole, changes, own]],
+  denied: [...foreignStacks, stack('payments-DEV')].flatMap((other) => [
+    [deploymentRole, changes, other],
+    [deploymentRole, 'cloudformation:CreateChangeSet', other, with_(executionRole.arn)],
+  ]),
+});
+
+fact('the deployment role passes the execution role of its stage to CloudFormation only', {
+  allowed: [[deploymentRole, 'iam:PassRole', executionRole.arn, passedTo('cloudformation.amazonaws.com')]],
+  denied: [
+    [deploymentRole, 'iam:PassRole', executionRole.arn, passedTo('lambda.amazonaws.com')],
+    [deploymentRole, 'iam:PassRole', executionRole.arn],
+    [deploymentRole, 'iam:PassRole', prod.execution.ExecutionRole.Arn, passedTo('cloudformation.amazonaws.com')],
+    [deploymentRole, 'iam:PassRole', functionRole, passedTo('cloudformation.amazonaws.com')],
+  ],
+});
+
+const production = role(prod.deployment.DeploymentRole);
+fact('no stack is deleted by the pipeline', {
+  allowed: [
+    [administrator(deploymentRole.arn), 'cloudformation:DeleteStack', own],
+    [production, 'cloudformation:ExecuteChangeSet', stack('product-catalog-service-PROD')],
+  ],
+  denied: [
+    [deploymentRole, 'cloudformation:DeleteStack', own],
+    [production, 'cloudformation:DeleteStack', stack('product-catalog-service-PROD')],
+  ],
+});
+
+const openBucket = opensTo('s3:*', { Resource: '*' });
+fact('packages go to the deployment bucket of this account, and to this stage', {
+  allowed: buckets.map((of) => [deploymentRole, 's3:PutObject', upload(of)]),
+  denied: [
+    [deploymentRole, 's3:PutObject', upload('arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc')],
+    [deploymentRole, 's3:PutObject', upload(bucket, 'PROD')],
+    [deploymentRole, 's3:PutObject', upload(bucket), { owner: THIRD, policy: openBucket }],
+    [deploymentRole, 's3:ListBucket', bucket, { owner: THIRD, policy: openBucket }],
+    [deploymentRole, 's3:ListBucket', 'arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc'],
+    [deploymentRole, 's3:PutBucketPolicy', bucket],
+  ],
+});
+
+fact('the deployment role makes nothing by itself', {
+  allowed: [[deploymentRole, 'lambda:GetFunction', lambda('product-catalog-service-DEV-create')]],
+  denied: [
+    [deploymentRole, 'lambda:UpdateFunctionCode', lambda('product-catalog-service-DEV-create')],
+    [deploymentRole, 'lambda:GetFunction', lambda('product-catalog-service-PROD-create')],
+    [deploymentRole, 'dynamodb:GetItem', table('PRODUCT_CATALOG')],
+    [deploymentRole, 'iam:CreateRole', functionRole, withinBoundary],
+    [deploymentRole, 'apigateway:PATCH', api('/restapis/a1b2c3/stages/DEV')],
+    [deploymentRole, 'apigateway:GET', api('/restapis')],
+  ],
+});
+
+// The evaluator takes an API's id for a type of resources, in which a wildcard stands for itself only.
+const call = (route, stage = 'DEV') => `arn:aws:execute-api:${REGION}:${TARGET}:*/${stage}/${route}`;
+const keyOf = (stage) => ({ context: { 'aws:ResourceTag/product-catalog-service': stage } });
+fact('the deployment role tries the API of its stage, with the key of its stage', {
+  allowed: [
+    [deploymentRole, 'execute-api:Invoke', call('POST/product/create')],
+    [deploymentRole, 'execute-api:Invoke', call('GET/product/find/smoke-test')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys/k1'), keyOf('DEV')],
+  ],
+  denied: [
+    [deploymentRole, 'execute-api:Invoke', call('POST/product/create', 'PROD')],
+    [deploymentRole, 'execute-api:Invoke', call('GET/product/find/smoke-test', 'PROD')],
+    [deploymentRole, 'execute-api:Invoke', call('GET/product/find/1001')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys/k1'), keyOf('PROD')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys/k1')],
+    [deploymentRole, 'apigateway:GET', api('/apikeys'), keyOf('DEV')],
+  ],
+});
+
+// What osls 4.3.1 calls when it deploys, in its order.
+const oslsCalls = [
+  ['cloudformation:DescribeStacks', own],
+  ['cloudformation:CreateChangeSet', own, with_(executionRole.arn)],
+  ['iam:PassRole', executionRole.arn, passedTo('cloudformation.amazonaws.com')],
+  ['cloudformation:TagResource', own],
+  ['cloudformation:DescribeChangeSet', own],
+  ['cloudformation:ExecuteChangeSet', own],
+  ['cloudformation:DescribeStackEvents', own],
+  ['cloudformation:DescribeStackResource', own],
+  ['s3:ListBucket', bucket],
+  ['s3:GetObject', upload(bucket)],
+  ['lambda:GetFunction', lambda('product-catalog-service-DEV-create')],
+  ['s3:PutObject', upload(bucket)],
+  ['s3:AbortMultipartUpload', upload(bucket)],
+  ['cloudformation:ValidateTemplate', '*'],
+  ['cloudformation:DeleteChangeSet', own],
+  ['cloudformation:ListStackResources', own],
+  ['s3:DeleteObject', upload(bucket)],
+];
+// No stage is named where a template is looked at and in the bucket's name.
+const ofTheStage = ([, resource]) => resource.includes('DEV');
+fact('the deployment role may make every call of a deploy, and that of production none for DEV', {
+  allowed: oslsCalls.map((call) => [deploymentRole, ...call]),
+  denied: oslsCalls.filter(ofTheStage).map((call) => [production, ...call]),
+});

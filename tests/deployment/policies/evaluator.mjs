@@ -1,0 +1,151 @@
+// The roles of the pipeline for DEV and PROD, and what an offline policy evaluator says that they may do. Every "no"
+// stands beside a "yes" that differs in one thing, so that a policy read wrongly cannot pass for a denial.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runSimulation, runUnsafeSimulation } from '@cloud-copilot/iam-simulate';
+import { resources } from '../template.mjs';
+
+export const TOOLS = '111111111111';
+export const TARGET = '222222222222';
+export const THIRD = '333333333333';
+export const REGION = 'eu-central-1';
+export const EXTERNAL_ID = 'product-catalog-7f3a';
+export const ORGANIZATION = 'o-a1b2c3d4e5';
+
+export const templates = [
+  'pipeline/pipeline.yml',
+  'target-roles/deployment-role.yml',
+  'target-roles/execution-role.yml',
+];
+
+export const pipeline = (parameters = {}) =>
+  resources('pipeline/pipeline.yml', {
+    account: TOOLS,
+    region: REGION,
+    parameters: { TargetAccountID: TARGET, ExternalId: EXTERNAL_ID, ...parameters },
+  });
+export const deployment = (parameters = {}) =>
+  resources('target-roles/deployment-role.yml', {
+    account: TARGET,
+    region: REGION,
+    parameters: { ToolsAccountID: TOOLS, ExternalId: EXTERNAL_ID, ...parameters },
+  });
+export const execution = (parameters = {}) =>
+  resources('target-roles/execution-role.yml', { account: TARGET, region: REGION, parameters });
+
+/** Someone with these policies; a role of a template brings its own. */
+export const principal = (arn, policies) => ({
+  arn,
+  policies: policies.map((policy, i) => ({ name: `${i}`, policy })),
+});
+export const inline = ({ Policies = [] }) => Policies.map(({ PolicyDocument }) => PolicyDocument);
+export const role = (made) => principal(made.Arn, inline(made));
+export const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+export const administrator = (arn) => principal(arn, [everything]);
+export const alsoAdministrator = ({ arn, policies }) => ({
+  arn,
+  policies: [...policies, { name: 'everything', policy: everything }],
+});
+export const opensTo = (action, resource) => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: action, ...resource }],
+});
+
+/** May this principal do that? A question that the evaluator does not understand is an error. */
+export async function may(
+  who,
+  action,
+  resource,
+  { context = {}, owner = who.arn.split(':')[4], policy, boundary } = {},
+) {
+  const simulation = {
+    request: {
+      principal: who.arn,
+      action,
+      resource: { resource, accountId: owner },
+      contextVariables: {
+        'aws:PrincipalArn': who.arn,
+        'aws:ResourceAccount': owner,
+        'aws:SecureTransport': 'true',
+        ...context,
+      },
+    },
+    identityPolicies: who.policies,
+    permissionBoundaryPolicies: boundary && [{ name: 'boundary', policy: boundary }],
+    resourcePolicy: policy,
+    serviceControlPolicies: [],
+    resourceControlPolicies: [],
+  };
+  // The evaluator's data runs two ARNs of API Gateway into one, and so refuses to judge a POST.
+  if (action === 'apigateway:POST') return runUnsafeSimulation(simulation, {}) === 'Allowed';
+  const answer = await runSimulation(simulation, {});
+  assert.notEqual(answer.resultType, 'error', `${action} on ${resource}: ${JSON.stringify(answer.errors)}`);
+  const ignored = Object.keys(context).filter((key) => answer.result?.ignoredContextKeys?.includes(key));
+  assert.deepEqual(ignored, [], `${action} knows no such condition`);
+  return answer.overallResult === 'Allowed';
+}
+export const service = (name) => principal(name, []);
+
+export const list = (value) => [value].flat();
+/** A fact made of questions, those that are allowed and those that are denied: who, one action or several, on what. */
+export const fact = (name, questions) =>
+  test(name, async () => {
+    for (const [verdict, expected] of Object.entries({ allowed: true, denied: false })) {
+      assert.ok(questions[verdict].length > 0, 'a denial needs its allowed twin');
+      for (const [who, actions, resource, details] of questions[verdict]) {
+        for (const action of list(actions)) {
+          const answer = await may(who, action, resource, details);
+          assert.equal(answer, expected, `must be ${verdict}: ${action} on ${resource}`);
+        }
+      }
+    }
+  });
+
+export const dev = { execution: execution(), deployment: deployment(), pipeline: pipeline() };
+export const prod = {
+  execution: execution({ DeploymentEnvironment: 'PROD' }),
+  deployment: deployment({ DeploymentEnvironment: 'PROD' }),
+  pipeline: pipeline({ DeploymentEnvironment: 'PROD' }),
+};
+export const executionRole = role(dev.execution.ExecutionRole);
+export const deploymentRole = role(dev.deployment.DeploymentRole);
+export const { PipelineRole, BuildRole, DeployRole, PushRole } = dev.pipeline;
+export const [pipelineRole, buildRole, deployRole, pushRole] = [PipelineRole, BuildRole, DeployRole, PushRole].map(
+  role,
+);
+export const boundary = dev.execution.FunctionBoundary;
+
+export const iam = (name, account = TARGET) => `arn:aws:iam::${account}:role/${name}`;
+export const functionRole = iam('product-catalog-service-DEV-create-role');
+export const lambda = (name) => `arn:aws:lambda:${REGION}:${TARGET}:function:${name}`;
+export const table = (name) => `arn:aws:dynamodb:${REGION}:${TARGET}:table/${name}`;
+export const logGroup = (name) => `arn:aws:logs:${REGION}:${TARGET}:log-group:${name}`;
+export const stack = (name) => `arn:aws:cloudformation:${REGION}:${TARGET}:stack/${name}/6b3f0c5e`;
+export const api = (path) => `arn:aws:apigateway:${REGION}::${path}`;
+export const withinBoundary = { context: { 'iam:PermissionsBoundary': boundary.Arn } };
+export const passedTo = (name) => ({ context: { 'iam:PassedToService': name } });
+
+// The names that CloudFormation may give the bucket, which it cuts to 63 characters.
+export const buckets = [
+  'product-catalog-service-dev-serverlessdeploymentbu1abc2def3ghi4',
+  'product-catalog-service-d-serverlessdeploymentbuck-1abc2def3ghi',
+  'product-catalog-service-serverlessdeploymentbuck-1abc2def3ghi4',
+].map((name) => `arn:aws:s3:::${name}`);
+export const [bucket] = buckets;
+export const upload = (of, stage = 'DEV') =>
+  `${of}/serverless/product-catalog-service/${stage}/1700000000000-2023-11-14/create.zip`;
+export const topic = (name) => `arn:aws:sns:${REGION}:${TARGET}:${name}`;
+export const alarm = (name) => `arn:aws:cloudwatch:${REGION}:${TARGET}:alarm:${name}`;
+export const dashboard = (name) => `arn:aws:cloudwatch::${TARGET}:dashboard/${name}`;
+export const trust = dev.deployment.DeploymentRole.AssumeRolePolicyDocument;
+export const assumes = (
+  who,
+  { externalId = EXTERNAL_ID, organization = ORGANIZATION, policy = trust, resource = deploymentRole.arn } = {},
+) => [
+  who,
+  'sts:AssumeRole',
+  resource,
+  { owner: TARGET, policy, context: { 'sts:ExternalId': externalId, 'aws:PrincipalOrgID': organization } },
+];
+export const connection = `arn:aws:codeconnections:${REGION}:${TOOLS}:connection/7f3a`;

@@ -1,0 +1,155 @@
+// What CloudFormation's own schemas say it needs.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { isWildcardOnlyAction } from '@cloud-copilot/iam-simulate';
+import {
+  alarm,
+  api,
+  bucket,
+  dashboard,
+  executionRole,
+  functionRole,
+  lambda,
+  logGroup,
+  may,
+  passedTo,
+  REGION,
+  TARGET,
+  table,
+  topic,
+  upload,
+  withinBoundary,
+} from './evaluator.mjs';
+
+const schemas = (() => {
+  const lib = new URL('../../../.venv/lib/', import.meta.url);
+  const [python] = readdirSync(lib).filter((name) => name.startsWith('python'));
+  return new URL(`${python}/site-packages/cfnlint/data/schemas/`, lib);
+})();
+const json = (path) => JSON.parse(readFileSync(new URL(path, schemas), 'utf8'));
+const schemaOf = json('providers/us-east-1.json');
+
+const pathOfTags = api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3');
+// API Gateway's PUT changes what belongs to a REST API, and the tags of everything else.
+const gateway = (collection, item) => (action) => {
+  if (action === 'apigateway:POST') return api(collection);
+  return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? pathOfTags : api(item);
+};
+const always = (arn) => () => arn;
+
+// Each resource type that the stack has, or may have soon: the ARN that its own service is asked for.
+const stackResources = {
+  'AWS::ApiGateway::ApiKey': gateway('/apikeys', '/apikeys/k1'),
+  'AWS::ApiGateway::Deployment': gateway('/restapis/a1b2c3/deployments', '/restapis/a1b2c3/deployments/d1'),
+  'AWS::ApiGateway::GatewayResponse': gateway(
+    '/restapis/a1b2c3/gatewayresponses',
+    '/restapis/a1b2c3/gatewayresponses/DEFAULT_4XX',
+  ),
+  'AWS::ApiGateway::Method': gateway(
+    '/restapis/a1b2c3/resources/r1/methods',
+    '/restapis/a1b2c3/resources/r1/methods/POST',
+  ),
+  'AWS::ApiGateway::Resource': gateway('/restapis/a1b2c3/resources/r1', '/restapis/a1b2c3/resources/r1'),
+  'AWS::ApiGateway::RestApi': gateway('/restapis', '/restapis/a1b2c3'),
+  'AWS::ApiGateway::Stage': gateway('/restapis/a1b2c3/stages', '/restapis/a1b2c3/stages/DEV'),
+  'AWS::ApiGateway::UsagePlan': gateway('/usageplans', '/usageplans/p1'),
+  'AWS::ApiGateway::UsagePlanKey': gateway('/usageplans/p1/keys', '/usageplans/p1/keys/k1'),
+  'AWS::CloudWatch::Alarm': always(alarm('product-catalog-service-DEV-errors')),
+  'AWS::CloudWatch::Dashboard': always(dashboard('product-catalog-service-DEV')),
+  'AWS::DynamoDB::Table': always(table('PRODUCT_CATALOG')),
+  'AWS::IAM::Role': always(functionRole),
+  'AWS::Lambda::Function': always(lambda('product-catalog-service-DEV-create')),
+  'AWS::Lambda::Permission': always(lambda('product-catalog-service-DEV-create')),
+  'AWS::Logs::LogGroup': always(logGroup('/aws/lambda/product-catalog-service-DEV-create')),
+  'AWS::S3::Bucket': always(bucket),
+  'AWS::S3::BucketPolicy': always(bucket),
+  'AWS::SNS::Topic': always(topic('product-catalog-service-DEV-alarms')),
+  'AWS::SNS::TopicPolicy': always(topic('product-catalog-service-DEV-alarms')),
+};
+
+// What the schemas list for properties that this stack does not set.
+const notNeeded = [
+  [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
+  [/^kms:/, 'the one key, of the alarms, is not in the stack'],
+  [
+    /^lambda:(((Put|Delete)Function|Get)CodeSigningConfig|PassCapacityProvider|AssociateRuntimeAlias|GetLayerVersion)$/,
+    'no signed code, capacity provider or layer',
+  ],
+  [
+    /^lambda:Put(FunctionRecursionConfig|FunctionScalingConfig|RuntimeManagementConfig)$/,
+    'recursion, scaling and runtime updates stay as they are',
+  ],
+  [/^lambda:PublishVersion$/, 'functions have no versions'],
+  [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
+  [/^iam:DeleteRolePermissionsBoundary$/, 'the boundary stays'],
+  [/^apigateway:UpdateRestApiPolicy$/, 'the API has no resource policy'],
+  [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
+  [/^s3:GetObject$/, 'the API is not imported from a file', /^AWS::ApiGateway::/],
+  [
+    /^(kinesis:.*|iam:CreateServiceLinkedRole|dynamodb:(DescribeImport|ImportTable|(Enable|Disable|Update)KinesisStreamingDestination|(Create|Associate)TableReplica))$/,
+    'the table has no import, stream or replica',
+    /^AWS::DynamoDB::/,
+  ],
+  [
+    /^dynamodb:(UpdateContributorInsights|UpdateTimeToLive|(Put|Delete)ResourcePolicy)$/,
+    'the table has no insights, expiry or policy',
+  ],
+  [
+    /^(dynamodb:(Scan|Query|(Update|Put|Get|Delete|BatchWrite)Item)|logs:.*|s3:.*)$/,
+    'only imports and replicas touch items, logs and files',
+    /^AWS::DynamoDB::/,
+  ],
+  [
+    /^logs:((Put|Delete)(DataProtectionPolicy|ResourcePolicy|IndexPolicy)|PutBearerTokenAuthentication|PutLogGroupDeletionProtection|CreateLogDelivery|(Associate|Disassociate)KmsKey)$/,
+    'log groups have a retention and nothing more',
+    /^AWS::Logs::/,
+  ],
+  [/^(s3:REST.PUT.OBJECT|firehose:TagDeliveryStream)$/, 'logs go nowhere else', /^AWS::Logs::/],
+  [/^(s3tables:.*|s3:(Create|Delete|Update)BucketMetadata.*)$/, 'the bucket has no metadata tables'],
+  [
+    /^s3:(Put|Delete)(Bucket)?(Abac|Acl|AccelerateConfiguration|AnalyticsConfiguration|Cors|CORS|Encryption|IntelligentTieringConfiguration|InventoryConfiguration|Lifecycle|Logging|MetricsConfiguration|Notification|ObjectLockConfiguration|Replication|ReplicationConfiguration|Website)$/,
+    'the bucket has encryption, a policy, versions and a lifecycle, and keeps them',
+  ],
+  [/^s3:DeleteBucketTagging$/, 'IAM has no such action: tags are deleted with s3:PutBucketTagging'],
+  [/^s3:(PutObjectAcl|GetBucketAcl|DeleteObject)$/, 'the bucket has no ACL, and osls empties it', /^AWS::S3::/],
+  [/^sns:PutDataProtectionPolicy$/, 'topics carry alarms, no personal data'],
+];
+
+test('the execution role may do what CloudFormation needs for every resource of the stack', async () => {
+  const used = new Set();
+  const missing = [];
+  for (const [type, arnFor] of Object.entries(stackResources)) {
+    const { handlers = {}, tagging } = json(`resources/${schemaOf[type]}.json`);
+    assert.ok(handlers.create?.permissions.length, `${type} says what it needs`);
+    // `list` belongs to imports and to Cloud Control, not to a deploy.
+    const listed = ['create', 'read', 'update', 'delete'].flatMap((name) => handlers[name]?.permissions ?? []);
+    // osls tags the stack, and CloudFormation all that is in it.
+    const needed = new Set([...listed, ...(tagging?.permissions ?? [])]);
+    for (const action of needed) {
+      const excuse = notNeeded.find(([pattern, , types]) => pattern.test(action) && (!types || types.test(type)));
+      if (excuse) {
+        used.add(excuse);
+        continue;
+      }
+      const question = await (async () => {
+        if (await isWildcardOnlyAction(...action.split(':'))) return ['*'];
+        if (action === 'iam:PassRole') return [functionRole, passedTo('lambda.amazonaws.com')];
+        if (action.startsWith('s3:GetObject')) return [upload(bucket)];
+        if (/^iam:(Create|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
+        return [arnFor(action)];
+      })();
+      if (!(await may(executionRole, action, ...question))) missing.push(`${type}: ${action} on ${question[0]}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+  const unused = notNeeded.filter((excuse) => !used.has(excuse));
+  assert.deepEqual(unused, [], 'excuses that nothing needs');
+});
+
+test('a template that uses a service which the execution role lacks is noticed', async () => {
+  assert.ok(await may(executionRole, 'sns:CreateTopic', stackResources['AWS::SNS::Topic']()));
+  const queue = `arn:aws:sqs:${REGION}:${TARGET}:product-catalog-service-DEV-dead`;
+  assert.ok(!(await may(executionRole, 'sqs:CreateQueue', queue)));
+});

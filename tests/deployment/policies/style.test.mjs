@@ -1,0 +1,123 @@
+// How the templates are written.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { read } from '../template.mjs';
+import {
+  connection,
+  deployment,
+  dev,
+  EXTERNAL_ID,
+  execution,
+  inline,
+  list,
+  ORGANIZATION,
+  pipeline,
+  prod,
+  templates,
+} from './evaluator.mjs';
+
+const everyStack = [dev, prod]
+  .flatMap((stage) => Object.values(stage))
+  .concat(
+    pipeline({ ConnectionArn: connection, FullRepositoryId: 'owner/product-catalog' }),
+    deployment({ OrganizationID: ORGANIZATION }),
+    execution({ ManageApiGatewayAccount: 'false' }),
+  );
+const documents = (made) =>
+  [made.AssumeRolePolicyDocument, made.PolicyDocument, made.KeyPolicy, ...inline(made)].filter(Boolean);
+const statements = everyStack
+  .flatMap((made) => Object.values(made).flatMap(documents))
+  .flatMap(({ Statement }) => Statement);
+
+test('no statement allows an action with a wildcard, and every one says in its Sid what it is for', () => {
+  assert.ok(statements.length > 50);
+  for (const { Sid, Effect, Action } of statements) {
+    assert.match(Sid, /^([A-Z][a-z]*){3,}$/);
+    if (Effect === 'Allow') for (const action of list(Action)) assert.ok(!action.includes('*'), `${Sid}: ${action}`);
+  }
+});
+
+test('every "*" has its reason beside it', () => {
+  for (const path of templates) {
+    const lines = readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8').split('\n');
+    const wild = lines.filter((line) => /(Resource|Action): "?(\*|[a-z0-9]+:\*)"?( |$)/.test(line));
+    assert.ok(path === 'pipeline/pipeline.yml' ? wild.length === 4 : wild.length > 0, path);
+    for (const line of wild) assert.match(line, /\* ?"? # \w/, `${path}: ${line}`);
+  }
+});
+
+test('no role trusts an account', () => {
+  const roles = everyStack.flatMap((made) => Object.values(made)).filter(({ Type }) => Type === 'AWS::IAM::Role');
+  assert.ok(roles.length >= 12);
+  for (const { AssumeRolePolicyDocument } of roles) {
+    for (const { Principal } of AssumeRolePolicyDocument.Statement) {
+      const { AWS, Service, ...others } = Principal;
+      assert.deepEqual(others, {});
+      assert.match(AWS ?? Service, AWS ? /^arn:aws:iam::\d{12}:role\/[\w-]+$/ : /^[a-z]+\.amazonaws\.com$/);
+    }
+  }
+});
+
+test('every policy fits in what IAM takes', () => {
+  const size = (policy) => JSON.stringify(policy).length;
+  for (const made of everyStack) {
+    for (const { Type, Policies = [], AssumeRolePolicyDocument, PolicyDocument } of Object.values(made)) {
+      if (Type === 'AWS::IAM::Role') {
+        assert.ok(size(AssumeRolePolicyDocument) <= 2048);
+        assert.ok(Policies.reduce((sum, policy) => sum + size(policy.PolicyDocument), 0) <= 10240);
+      }
+      if (Type === 'AWS::IAM::ManagedPolicy') assert.ok(size(PolicyDocument) <= 6144);
+    }
+  }
+});
+
+test('every parameter checks itself, and every output describes itself', () => {
+  for (const path of templates) {
+    const { Parameters, Outputs } = read(path);
+    for (const [name, parameter] of Object.entries(Parameters)) {
+      const { Description, AllowedPattern, AllowedValues, ConstraintDescription } = parameter;
+      assert.ok(Description && ConstraintDescription && (AllowedPattern || AllowedValues), `${path}: ${name}`);
+    }
+    for (const [name, { Description }] of Object.entries(Outputs)) assert.ok(Description, `${path}: ${name}`);
+  }
+});
+
+test('a parameter that two templates share is the same in both', () => {
+  const [one, two, three] = templates.map((path) => read(path).Parameters);
+  const ofRoles = ['CFExecutionRoleName', 'DeploymentEnvironment'];
+  for (const [left, right, shared] of [
+    [one, two, [...ofRoles, 'CodePipelineAssumeRoleName', 'DeployRoleName', 'ExternalId']],
+    [two, three, ofRoles],
+  ]) {
+    const inBoth = Object.keys(left).filter((name) => name in right);
+    assert.deepEqual(inBoth.sort(), shared.toSorted());
+    for (const name of shared) {
+      for (const rule of ['Default', 'AllowedPattern', 'AllowedValues']) {
+        assert.deepEqual(left[name][rule], right[name][rule], `${name}: ${rule}`);
+      }
+    }
+  }
+});
+
+test('two pipelines, and the roles of two stages, share no name', () => {
+  const names = (made) =>
+    Object.values(made)
+      .flatMap((each) => [each.Name, each.RoleName, each.LogGroupName, each.ManagedPolicyName, each.AliasName])
+      .filter(Boolean);
+  for (const part of Object.keys(dev)) {
+    assert.ok(names(dev[part]).length > 0, part);
+    const shared = names(dev[part]).filter((name) => names(prod[part]).includes(name));
+    assert.deepEqual(shared, [], part);
+  }
+});
+
+test('the projects are told what the target account calls its roles', () => {
+  const told = ({ Environment }, name) => Environment.EnvironmentVariables.find(({ Name }) => Name === name)?.Value;
+  for (const { pipeline, execution, deployment } of [dev, prod]) {
+    assert.equal(told(pipeline.BuildProject, 'CF_EXECUTION_ROLE'), execution.ExecutionRole.Arn);
+    assert.equal(told(pipeline.DeployProject, 'CROSS_ACCOUNT_ROLE'), deployment.DeploymentRole.Arn);
+    assert.equal(told(pipeline.DeployProject, 'EXTERNAL_ID'), EXTERNAL_ID);
+  }
+});

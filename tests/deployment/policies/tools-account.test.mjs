@@ -1,0 +1,180 @@
+// The tools account.
+
+import {
+  administrator,
+  assumes,
+  BuildRole,
+  buildRole,
+  connection,
+  DeployRole,
+  deployRole,
+  dev,
+  executionRole,
+  fact,
+  iam,
+  opensTo,
+  PipelineRole,
+  PushRole,
+  passedTo,
+  pipeline,
+  pipelineRole,
+  prod,
+  pushRole,
+  REGION,
+  role,
+  service,
+  TARGET,
+  THIRD,
+  TOOLS,
+} from './evaluator.mjs';
+
+const openToAll = { policy: opensTo('sts:AssumeRole') };
+fact('the build assumes no role, even one that trusts everybody; the deployment exactly one', {
+  allowed: [assumes(deployRole, openToAll)],
+  denied: [
+    assumes(buildRole, openToAll),
+    assumes(buildRole, { ...openToAll, resource: iam('administrators') }),
+    assumes(pipelineRole, openToAll),
+    assumes(pushRole, openToAll),
+    assumes(deployRole, { ...openToAll, resource: iam('administrators') }),
+    assumes(deployRole, { ...openToAll, resource: prod.deployment.DeploymentRole.Arn }),
+    assumes(deployRole, { ...openToAll, resource: executionRole.arn }),
+  ],
+});
+
+const codebuild = (name) => `arn:aws:codebuild:${REGION}:${TOOLS}:project/product-catalog-service-${name}`;
+const codepipeline = (name) => `arn:aws:codepipeline:${REGION}:${TOOLS}:product-catalog-service-${name}`;
+const rule = (name) => `arn:aws:events:${REGION}:${TOOLS}:rule/product-catalog-service-${name}`;
+for (const [what, made, principalOf, source, other] of [
+  ['pipeline', PipelineRole, 'codepipeline.amazonaws.com', codepipeline('DEV'), codepipeline('PROD')],
+  ['build project', BuildRole, 'codebuild.amazonaws.com', codebuild('DEV-build'), codebuild('DEV-deploy')],
+  ['deploy project', DeployRole, 'codebuild.amazonaws.com', codebuild('DEV-deploy'), codebuild('DEV-build')],
+  ['push rule', PushRole, 'events.amazonaws.com', rule('DEV-push'), rule('PROD-push')],
+]) {
+  const works = (name, arn, account) => {
+    const context = { 'aws:SourceArn': arn, 'aws:SourceAccount': account };
+    const asked = { owner: TOOLS, policy: made.AssumeRolePolicyDocument, context };
+    return [service(name), 'sts:AssumeRole', made.Arn, asked];
+  };
+  fact(`only the ${what} works with its role`, {
+    allowed: [works(principalOf, source, TOOLS)],
+    denied: [
+      works(principalOf, other, TOOLS),
+      works(principalOf, source, THIRD),
+      works('lambda.amazonaws.com', source, TOOLS),
+    ],
+  });
+}
+
+const repository = (name) => `arn:aws:codecommit:${REGION}:${TOOLS}:${name}`;
+const olderConnection = connection.replace('codeconnections', 'codestar-connections');
+const [connected, older] = [connection, olderConnection].map((ConnectionArn) =>
+  role(pipeline({ ConnectionArn, FullRepositoryId: 'owner/product-catalog' }).PipelineRole),
+);
+const fetches = ['GetBranch', 'GetCommit', 'UploadArchive', 'GetUploadArchiveStatus', 'CancelUploadArchive'].map(
+  (action) => `codecommit:${action}`,
+);
+fact('the pipeline fetches its source from one repository', {
+  allowed: [
+    [pipelineRole, fetches, repository('product-catalog-service')],
+    [connected, 'codeconnections:UseConnection', connection],
+    [older, 'codestar-connections:UseConnection', olderConnection],
+  ],
+  denied: [
+    [pipelineRole, 'codecommit:GetCommit', repository('payments')],
+    [pipelineRole, 'codecommit:GitPush', repository('product-catalog-service')],
+    [pipelineRole, 'codeconnections:UseConnection', connection],
+    [connected, 'codeconnections:UseConnection', `${connection}b`],
+    [connected, 'codecommit:GetCommit', repository('product-catalog-service')],
+  ],
+});
+
+fact('the pipeline runs its own two projects and passes no role', {
+  allowed: [
+    [pipelineRole, ['codebuild:StartBuild', 'codebuild:BatchGetBuilds'], codebuild('DEV-build')],
+    [pipelineRole, ['codebuild:StartBuild', 'codebuild:BatchGetBuilds'], codebuild('DEV-deploy')],
+  ],
+  denied: [
+    [pipelineRole, 'codebuild:StartBuild', codebuild('PROD-deploy')],
+    [pipelineRole, 'codebuild:UpdateProject', codebuild('DEV-build')],
+    [pipelineRole, 'iam:PassRole', DeployRole.Arn, passedTo('codebuild.amazonaws.com')],
+  ],
+});
+
+fact('a push starts this pipeline only', {
+  allowed: [[pushRole, 'codepipeline:StartPipelineExecution', codepipeline('DEV')]],
+  denied: [[pushRole, 'codepipeline:StartPipelineExecution', codepipeline('PROD')]],
+});
+
+const { ArtifactBucket, ArtifactBucketPolicy, Key } = dev.pipeline;
+const artifact = `${ArtifactBucket.Arn}/product-catalog-serv/Package/x1y2z3`;
+const hands = (who) => [
+  [who, ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], artifact],
+  [who, 's3:GetBucketLocation', ArtifactBucket.Arn],
+  [who, ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'], Key.Arn, { policy: Key.KeyPolicy }],
+];
+fact('the three roles hand on artifacts, in one bucket and with one key', {
+  allowed: [pipelineRole, buildRole, deployRole].flatMap(hands),
+  denied: [pipelineRole, buildRole, deployRole].flatMap((who) => [
+    [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
+    [who, 's3:DeleteObject', artifact],
+    [who, 's3:DeleteObjectVersion', artifact],
+    [who, 's3:PutBucketPolicy', ArtifactBucket.Arn],
+    [who, 'kms:Decrypt', `${Key.Arn}-2`, { policy: Key.KeyPolicy }],
+    [who, 'kms:PutKeyPolicy', Key.Arn, { policy: Key.KeyPolicy }],
+  ]),
+});
+
+// The evaluator knows no encryption context; another key that holds an ARN stands for it.
+const keyPolicy = JSON.parse(
+  JSON.stringify(Key.KeyPolicy).replace('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn'),
+);
+const logsService = service(`logs.${REGION}.amazonaws.com`);
+const encrypts = [
+  ...['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext'],
+  ...['kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+];
+const encryptsLogs = (account, name) => {
+  const context = { 'aws:SourceArn': `arn:aws:logs:${REGION}:${account}:log-group:/aws/codebuild/${name}` };
+  return [logsService, encrypts, Key.Arn, { owner: TOOLS, policy: keyPolicy, context }];
+};
+fact('CloudWatch encrypts the logs of the two projects with the key, and no other log', {
+  allowed: [encryptsLogs(TOOLS, 'product-catalog-service-DEV-build')],
+  denied: [encryptsLogs(THIRD, 'product-catalog-service-DEV-build'), encryptsLogs(TOOLS, 'payments')],
+});
+
+// What CloudFormation's schema of AWS::KMS::Key needs of an existing key, and the way back.
+const keyKeeping = [
+  ...['CancelKeyDeletion', 'DescribeKey', 'DisableKey', 'DisableKeyRotation', 'EnableKey', 'EnableKeyRotation'],
+  ...['GetKeyPolicy', 'GetKeyRotationStatus', 'ListResourceTags', 'PutKeyPolicy', 'ScheduleKeyDeletion'],
+  ...['TagResource', 'UntagResource', 'UpdateKeyDescription'],
+].map((action) => `kms:${action}`);
+const keeps = (who) => [who, keyKeeping, Key.Arn, { owner: TOOLS, policy: Key.KeyPolicy }];
+fact('the key is kept by the administrators of its own account', {
+  allowed: [keeps(administrator(iam('administrators', TOOLS)))],
+  denied: [keeps(administrator(iam('administrators', TARGET))), keeps(administrator(iam('administrators', THIRD)))],
+});
+
+const anyone = administrator(iam('administrators', TOOLS));
+const overTls = (yes) => ({
+  policy: ArtifactBucketPolicy.PolicyDocument,
+  context: { 'aws:SecureTransport': `${yes}` },
+});
+fact('nothing is done in the artifact bucket without TLS', {
+  allowed: [
+    [anyone, 's3:GetObject', artifact, overTls(true)],
+    [anyone, 's3:ListBucket', ArtifactBucket.Arn, overTls(true)],
+  ],
+  denied: [
+    [anyone, 's3:GetObject', artifact, overTls(false)],
+    [anyone, 's3:ListBucket', ArtifactBucket.Arn, overTls(false)],
+  ],
+});
+
+const buildLogs = (name) =>
+  `arn:aws:logs:${REGION}:${TOOLS}:log-group:/aws/codebuild/product-catalog-service-DEV-${name}:log-stream:1`;
+const writes = (who, name) => [who, ['logs:CreateLogStream', 'logs:PutLogEvents'], buildLogs(name)];
+fact('each project writes its own log', {
+  allowed: [writes(buildRole, 'build'), writes(deployRole, 'deploy')],
+  denied: [writes(buildRole, 'deploy'), writes(deployRole, 'build')],
+});
