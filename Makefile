@@ -98,7 +98,7 @@ bench-instructions: release ## Instructions of init, first and warm call, and th
 
 profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
 	CARGO_PROFILE_RELEASE_STRIP=none cargo lambda build --release --locked --lambda-dir target/profile \
-	  --package create-product --package find-product
+	  $(addprefix --package ,$(notdir $(wildcard functions/*)))
 	$(BUILD)
 	LAMBDA_DIR=target/profile target/debug/instructions target/profile
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds both functions for Lambda and zips them into dist/.
+# Builds every function in functions/ for Lambda, and zips it into dist/.
 # scripts/package.sh packages the zips for a stage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,8 +15,10 @@ rm -rf dist
 mkdir dist
 # The folder of a build, which CodeBuild makes anew each time, must not be told by what is built in it.
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=."
-cargo lambda build --release --locked "--${architecture/_/-}" --package create-product --package find-product
-for function in create-product find-product; do
+functions=(functions/*)
+functions=("${functions[@]#functions/}")
+cargo lambda build --release --locked "--${architecture/_/-}" "${functions[@]/#/--package=}"
+for function in "${functions[@]}"; do
   # A zip keeps the time and the mode of its files: fixed ones, so that equal code has an equal hash.
   chmod 755 "target/lambda/$function/bootstrap"
   TZ=UTC touch --date 1980-01-01 "target/lambda/$function/bootstrap"

@@ -17,7 +17,9 @@ REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml
 
 cp -r serverless.yml observability.yml scripts "$packaged"
 mkdir "$packaged/dist"
-touch "$packaged/dist/create-product.zip" "$packaged/dist/find-product.zip"
+for function in functions/*; do
+  touch "$packaged/dist/${function#functions/}.zip"
+done
 # osls compiles its schema once for all.
 export SLS_SCHEMA_CACHE_BASE_DIR="$PWD/target"
 for stage in DEV STAGE PROD; do

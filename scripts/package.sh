@@ -17,7 +17,8 @@ fail() {
 architecture=${ARCHITECTURE:-arm64}
 [[ $architecture =~ ^(arm64|x86_64)$ ]] || fail "ARCHITECTURE must be arm64 or x86_64, and is '$architecture'"
 table=${TABLE_NAME:-PRODUCT_CATALOG}
-for function in create-product find-product; do
+for function in functions/*; do
+  function=${function#functions/}
   [[ -f dist/$function.zip ]] || fail "there is no dist/$function.zip: run scripts/build.sh first"
 done
 

@@ -81,7 +81,7 @@ test('packaging needs no credentials and makes no call', async (t) => {
   });
   assert.equal(packaged.code, 0, packaged.stderr);
   assert.deepEqual(await workspace.calls(), [
-    'cargo lambda build --release --locked --arm64 --package create-product --package find-product',
+    'cargo lambda build --release --locked --arm64 --package=create-product --package=find-product',
   ]);
 });
 

@@ -15,7 +15,7 @@ export class Workspace {
     const workspace = new Workspace();
     workspace.folder = await mkdtemp(path.join(tmpdir(), 'product-catalog-'));
     t.after(() => rm(workspace.folder, { recursive: true }));
-    for (const name of ['serverless.yml', 'observability.yml', 'scripts', 'openapi.yaml']) {
+    for (const name of ['functions', 'serverless.yml', 'observability.yml', 'scripts', 'openapi.yaml']) {
       await cp(path.join(root, name), path.join(workspace.folder, name), { recursive: true });
     }
     await symlink(path.join(root, 'node_modules'), path.join(workspace.folder, 'node_modules'));
@@ -82,7 +82,7 @@ export class Workspace {
   async build(env) {
     await this.command(
       'cargo',
-      'for f in create-product find-product; do mkdir -p target/lambda/$f; echo $f >target/lambda/$f/bootstrap; done',
+      'for f in functions/*; do f=target/lambda/${f#functions/}; mkdir -p "$f"; echo "$f" >"$f/bootstrap"; done',
     );
     return this.run('scripts/build.sh', [], env);
   }
