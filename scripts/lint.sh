@@ -13,9 +13,9 @@ node_modules/.bin/biome check --config-path tools/biome.config.jsonc --error-on-
 .venv/bin/ruff check --config tools/ruff.toml
 .venv/bin/ruff format --config tools/ruff.toml --check
 
-REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml
+REDOCLY_SUPPRESS_UPDATE_NOTICE=true node_modules/.bin/redocly lint openapi.yaml --config tools/redocly.yaml
 
-cp -r serverless.yml observability.yml scripts "$packaged"
+cp -r serverless.yml scripts "$packaged"
 mkdir "$packaged/dist"
 for function in functions/*; do
   touch "$packaged/dist/${function#functions/}.zip"
@@ -32,4 +32,4 @@ done
 .venv/bin/cfn-lint --non-zero-exit-code informational --ignore-checks W3005 W8003 -- "$packaged"/*/cloudformation-template-*-stack.json
 .venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory pipeline --directory target-roles
 # The reasons stand beside the checks that are skipped there.
-.venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory "$packaged" --config-file serverless.checkov.yaml
+.venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory "$packaged" --config-file tools/checkov.yaml

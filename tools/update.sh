@@ -9,7 +9,7 @@ done
 for lock in $(git ls-files '*package-lock.json'); do
   (cd "$(dirname "$lock")" && npm update --package-lock-only --no-audit --no-fund)
 done
-for tools in $(git ls-files '*requirements*.in' tools/uv.in); do
+for tools in $(git ls-files '*.in'); do
   uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command 'make update' --output-file "${tools%.in}.txt" "$tools"
 done

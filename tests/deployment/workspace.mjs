@@ -15,7 +15,7 @@ export class Workspace {
     const workspace = new Workspace();
     workspace.folder = await mkdtemp(path.join(tmpdir(), 'product-catalog-'));
     t.after(() => rm(workspace.folder, { recursive: true }));
-    for (const name of ['functions', 'serverless.yml', 'observability.yml', 'scripts', 'openapi.yaml']) {
+    for (const name of ['functions', 'openapi.yaml', 'scripts', 'serverless.yml']) {
       await cp(path.join(root, name), path.join(workspace.folder, name), { recursive: true });
     }
     await symlink(path.join(root, 'node_modules'), path.join(workspace.folder, 'node_modules'));

@@ -19,9 +19,9 @@ import {
 } from './evaluator.mjs';
 
 const alarmTopic = topic('product-catalog-service-DEV-alarms');
-/** The topic's policy, as osls and CloudFormation make it of observability.yml for DEV. */
+/** The topic's policy, as osls and CloudFormation make it of scripts/osls/observability.yml for DEV. */
 const alarmTopicPolicy = JSON.parse(
-  JSON.stringify(read('observability.yml').AlarmTopicPolicy.Properties.PolicyDocument)
+  JSON.stringify(read('scripts/osls/observability.yml').AlarmTopicPolicy.Properties.PolicyDocument)
     .replaceAll('{"Ref":"AlarmTopic"}', JSON.stringify(alarmTopic))
     .replaceAll('{"Ref":"AWS::AccountId"}', JSON.stringify(TARGET))
     .replaceAll(/\{"Fn::Sub":("[^"]*")\}/g, '$1')
@@ -75,7 +75,7 @@ fact("the alarms' key is kept by an administrator, who cannot use it, and reache
 });
 
 test('the topic has the key that its stage has', () => {
-  const { KmsMasterKeyId } = read('observability.yml').AlarmTopic.Properties;
+  const { KmsMasterKeyId } = read('scripts/osls/observability.yml').AlarmTopic.Properties;
   for (const [stage, { execution }] of Object.entries({ DEV: dev, PROD: prod })) {
     const alias = KmsMasterKeyId.replace('${self:service}-${self:provider.stage}', `product-catalog-service-${stage}`);
     assert.equal(alias, execution.AlarmKeyAlias.AliasName);
