@@ -1,4 +1,5 @@
-//! What operators see: one log line per response with its metrics, and one trace segment per DynamoDB call.
+//! What operators see: one log line per response with its metrics, and one trace segment per
+//! DynamoDB call.
 //!
 //! It takes plain values, and knows neither HTTP nor the table.
 

@@ -81,7 +81,7 @@ test('every problem is explained where its name leads', async (test) => {
   await page.getByRole('button', { name: 'Introduction' }).click();
   await page.getByRole('link', { name: 'Problems' }).click();
   const problem = page.getByRole('listitem').filter({ hasText: 'id-taken (409)' });
-  await problem.getByText('Take another id.').waitFor();
+  await problem.getByText('Choose another id.').waitFor();
   assert.deepEqual(wrong, []);
 });
 

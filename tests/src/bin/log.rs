@@ -1,4 +1,5 @@
-//! Prints what the log can contain, as JSON for tests in other languages: every outcome, and a line with every field.
+//! Prints what the log can contain, as JSON for tests in other languages: every outcome, and a line
+//! with every field.
 
 use catalog::{Outcome, init_log, serve};
 use create_product::{ROUTE, create};
