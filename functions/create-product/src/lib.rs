@@ -13,8 +13,8 @@ pub const ROUTE: &str = "POST /product/create";
 /// Marks the response to a request that repeats an earlier one. A convention of payment APIs.
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The longest body that can contain a product of 400 KB, in bytes: each byte of an item can be
-/// written as six, such as `\u0041`. White space between the fields counts, too.
+/// The longest body to read, in bytes: a product of DynamoDB's 400 KB with each byte written as
+/// six, such as `\u0041`. Only white space or zeros at the end of a price could make a body longer.
 const MAX_BODY_BYTES: usize = 6 * 400 * 1024;
 
 /// Creates the product in the body of the request.

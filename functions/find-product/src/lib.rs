@@ -20,7 +20,7 @@ pub async fn find(
     products: &ProductRepository,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let id = id(request).ok_or(Problem::new(Outcome::ProductNotFound))?;
+    let id = id(request).ok_or_else(|| Problem::new(Outcome::ProductNotFound))?;
     let product = products.find(&id).await?;
     let mut response = json(Outcome::Found, &product);
     let etag = etag::of(response.body());

@@ -1,20 +1,21 @@
 use lambda_http::http::StatusCode;
 
-/// Everything a response can say: the label in the log and the metrics, and the type of a problem.
+/// What a response reports, in the order of the status codes: the only list of names, status codes
+/// and titles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The product was written.
-    Created,
-    /// The same product had been written by an earlier request.
-    Replayed,
     /// The product was found.
     Found,
+    /// The same product had been written by an earlier request.
+    Replayed,
+    /// The product was written.
+    Created,
     /// The product was found, and the caller has it already.
     NotModified,
-    /// API Gateway sent a request that cannot be read. No caller can cause this.
-    MalformedRequest,
     /// The body is not JSON.
     MalformedBody,
+    /// API Gateway sent a request that cannot be read. No caller can cause this.
+    MalformedRequest,
     /// No product has the id.
     ProductNotFound,
     /// Another product has the id.
@@ -32,7 +33,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes, in the order of their status codes.
+    /// All outcomes.
     pub const ALL: [Self; 13] = [
         Self::Found,
         Self::Replayed,
@@ -69,19 +70,19 @@ impl Outcome {
 
     const fn row(self) -> (&'static str, StatusCode, Option<&'static str>) {
         match self {
-            Self::Created => ("created", StatusCode::CREATED, None),
-            Self::Replayed => ("replayed", StatusCode::OK, None),
             Self::Found => ("found", StatusCode::OK, None),
+            Self::Replayed => ("replayed", StatusCode::OK, None),
+            Self::Created => ("created", StatusCode::CREATED, None),
             Self::NotModified => ("not-modified", StatusCode::NOT_MODIFIED, None),
-            Self::MalformedRequest => (
-                "malformed-request",
-                StatusCode::BAD_REQUEST,
-                Some("The request cannot be read"),
-            ),
             Self::MalformedBody => (
                 "malformed-body",
                 StatusCode::BAD_REQUEST,
                 Some("The body is not JSON"),
+            ),
+            Self::MalformedRequest => (
+                "malformed-request",
+                StatusCode::BAD_REQUEST,
+                Some("The request cannot be read"),
             ),
             Self::ProductNotFound => (
                 "product-not-found",

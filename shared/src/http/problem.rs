@@ -14,6 +14,7 @@ use crate::table::repository::RepositoryError;
 #[derive(Debug)]
 pub struct Problem {
     outcome: Outcome,
+    title: &'static str,
     detail: Option<String>,
     errors: Vec<Violation>,
     /// For the log, not for the caller.
@@ -27,8 +28,13 @@ impl Problem {
     const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
     /// The problem with this outcome.
+    ///
+    /// # Panics
+    ///
+    /// If the outcome is a success, which has no title.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
+        let title = outcome.title().expect("the outcome of a problem");
         let detail = match outcome {
             Outcome::TooLarge => "a product has at most 400 KB, including its field names",
             Outcome::UnsupportedMediaType => "send it with `Content-Type: application/json`",
@@ -38,6 +44,7 @@ impl Problem {
         };
         Self {
             outcome,
+            title,
             detail: (!detail.is_empty()).then(|| detail.to_owned()),
             errors: Vec::new(),
             cause: None,
@@ -68,18 +75,18 @@ impl Problem {
         }
 
         let request_id = request_id(request);
-        let title = self.outcome.title().unwrap_or_default();
         if let Some(cause) = self.cause {
             tracing::error!(
                 requestId = invocation_id(request),
                 apiRequestId = request_id,
                 error = chain(&*cause),
-                "{title}"
+                "{}",
+                self.title
             );
         }
         let members = Members {
             r#type: format!("urn:problem-type:product-catalog:{}", self.outcome.name()),
-            title,
+            title: self.title,
             status: self.outcome.status().as_u16(),
             detail: self.detail.as_deref(),
             errors: &self.errors,

@@ -13,7 +13,7 @@ use super::call::Call;
 use super::metrics::Metadata;
 use super::trace::trace_id;
 
-/// Whether this process has not responded yet.
+/// True until the first response of this process.
 static COLD: AtomicBool = AtomicBool::new(true);
 
 /// Whether the log is JSON.

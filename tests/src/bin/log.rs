@@ -1,5 +1,5 @@
 //! Prints what the log can contain, as JSON for tests in other languages: every outcome, and a line
-//! with every field.
+//! with every field, if `AWS_LAMBDA_LOG_FORMAT` is `JSON`.
 
 use catalog::{Outcome, init_log, serve};
 use create_product::{ROUTE, create};
