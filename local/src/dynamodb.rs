@@ -80,13 +80,17 @@ impl LocalDynamoDb {
     }
 
     /// How an AWS client reaches any DynamoDB on this machine.
+    ///
+    /// # Panics
+    ///
+    /// If the linked cryptography has no TLS.
     #[must_use]
     pub fn config_at(url: &str) -> Builder {
         aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(Credentials::new("local", "local", None, None, "local"))
             .endpoint_url(url)
-            .http_client(https_client(&[]))
+            .http_client(https_client(&[]).expect("no roots are valid roots"))
             .region(Region::from_static("local"))
             // The SDK shares one retry quota within a process: a DynamoDB that fails must not use
             // up another's.

@@ -1,7 +1,9 @@
 use std::pin::pin;
 use std::time::Instant;
 
-use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response};
+use lambda_http::lambda_runtime::Runtime;
+use lambda_http::tower::util::MapResultLayer;
+use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response, service_fn};
 use serde_json::value::RawValue;
 
 use crate::http::event;
@@ -13,6 +15,31 @@ use crate::http::response::{ProxyResponse, outcome};
 use crate::table::repository::ProductRepository;
 use crate::telemetry::call::observed;
 use crate::telemetry::{log, trace};
+
+/// Serves the events that Lambda sends to a function of `route`, one after the other.
+///
+/// # Errors
+///
+/// If Lambda's runtime API fails, or, once the response is sent, if DynamoDB rejected the
+/// credentials: Lambda replaces a process that ends, and the next one has new credentials.
+pub async fn run(
+    route: &'static str,
+    products: &ProductRepository,
+    step: impl AsyncFn(&ProductRepository, &Request) -> Result<Response<Body>, Problem>,
+) -> Result<(), Error> {
+    let handle = |event| serve(route, products, event, &step);
+    // Not `lambda_runtime::run`, which opens a span for each event that no line of the log shows.
+    Runtime::new(service_fn(handle))
+        .layer(MapResultLayer::new(|sent: Result<(), Error>| {
+            sent?;
+            if products.lost_its_credentials() {
+                return Err("ends, because DynamoDB rejected its credentials".into());
+            }
+            Ok(())
+        }))
+        .run()
+        .await
+}
 
 /// Serves one event of `route`: reads the request, runs the function's `step`, writes one log line
 /// and returns the response.

@@ -13,7 +13,7 @@ use local::{Function, LocalDynamoDb};
 use reqwest::RequestBuilder;
 use tests::{Catalog, told};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use tracing_subscriber::fmt;
 
 const ECHO: &str =
@@ -54,7 +54,7 @@ fn both(catalog: &Catalog) -> [RequestBuilder; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_tried_three_times_and_then_unavailable() {
+async fn what_a_retry_can_heal_is_retried_and_then_unavailable() {
     for (status, body) in [
         (
             400,
@@ -79,7 +79,7 @@ async fn what_may_pass_is_tried_three_times_and_then_unavailable() {
         for request in both(&catalog) {
             calls.store(0, SeqCst);
             assert_eq!(told(request).await, UNAVAILABLE, "{body}");
-            assert_eq!(calls.load(SeqCst), 3, "{body}");
+            assert!(calls.load(SeqCst) > 3, "{body}");
         }
     }
 }
@@ -105,7 +105,7 @@ async fn an_answer_that_is_no_json_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_dynamodb_is_given_up_within_the_deadline() {
+async fn a_silent_dynamodb_is_given_up_at_the_deadline() {
     // Connections wait in its queue for ever.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
@@ -121,9 +121,9 @@ async fn a_silent_dynamodb_is_given_up_within_the_deadline() {
         let answer = function.invoke(&products, event).await.expect("an answer");
         let took = start.elapsed();
         assert_eq!(answer["statusCode"], 503, "{answer}");
-        // Three attempts of a second each, and what lies between.
-        assert!((3_000..3_400).contains(&took.as_millis()), "{took:?}");
-        assert!(took < ProductRepository::DEADLINE, "{took:?}");
+        // Tokio's timers are exact to a millisecond.
+        let late = took.abs_diff(ProductRepository::DEADLINE);
+        assert!(late < Duration::from_millis(5), "{took:?}");
     }
 }
 
@@ -234,21 +234,41 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         r#"{"Item":{"id":{"S":"1001"},"title":{"S":"canary in a product"},"price":{"N":"89.99"}}}"#,
     )
     .await;
-    let create = Catalog::start_with(&forbidden).await.create(ECHO);
-    let find = Catalog::start_with(&broken).await.find("1001");
+    let (busy, _) = always(
+        400,
+        r#"{"__type":"com.amazon.coral.availability#ThrottlingException","message":"too fast"}"#,
+    )
+    .await;
     let mut request_ids = Vec::new();
-    for request in [create, find] {
+    for (url, status) in [
+        (&forbidden, 500),
+        (&broken, 500),
+        (&busy, 503),
+        // A URL without a scheme.
+        (&busy.replace("http://", ""), 500),
+    ] {
+        let catalog = Catalog::start_with(url).await;
+        let request = if url == &broken {
+            catalog.find("1001")
+        } else {
+            catalog.create(ECHO)
+        };
         let answer = request.send().await.expect("an answer");
-        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.status(), status, "{url}");
         let request_id = answer.headers()["x-amzn-requestid"].to_str().expect("text");
         request_ids.push(request_id.to_owned());
     }
+    // A connection that the SDK closes is none of an operator's business.
+    let (failing, _) = always(503, "").await;
+    let catalog = Catalog::start_with(&failing).await;
+    catalog.find("1001").send().await.expect("a response");
 
     let mut log = String::from_utf8(written.0.lock().expect("not poisoned").clone()).expect("text");
     assert!(
         !log.contains("canary in a product"),
         "a product is in the log:\n{log}"
     );
+    assert!(!log.contains("connection for closure"), "{log}");
     for (n, request_id) in request_ids.iter().enumerate() {
         log = log.replace(request_id, &format!("<request {n}>"));
     }
@@ -269,5 +289,9 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
          INFO catalog::telemetry::log: POST /product/create 500 internal-error apiRequestId="<request 0>"
         ERROR catalog::http::problem: Internal error apiRequestId="<request 1>" error="the stored item has no valid description"
          INFO catalog::telemetry::log: GET /product/find/{id} 500 internal-error apiRequestId="<request 1>"
+        ERROR catalog::http::problem: The catalog is unavailable apiRequestId="<request 2>" error="DynamoDB is not available: operation timeout (all attempts including retries) occurred after 5s" lastAttempt="ThrottlingException: too fast"
+         INFO catalog::telemetry::log: POST /product/create 503 unavailable apiRequestId="<request 2>"
+        ERROR catalog::http::problem: Internal error apiRequestId="<request 3>" error="DynamoDB refused the call: endpoint must contain scheme"
+         INFO catalog::telemetry::log: POST /product/create 500 internal-error apiRequestId="<request 3>"
     "#]].assert_eq(&log);
 }

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use aws_smithy_async::time::TimeSource;
 use catalog::ProductRepository;
 use local::LocalDynamoDb;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,49 +20,56 @@ use tokio::time::sleep;
 
 use crate::clock::Clock;
 
-/// What goes wrong with one call of DynamoDB.
+/// What goes wrong with a request to DynamoDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// DynamoDB: the table's or the partition's capacity is used up.
-    ProvisionedThroughputExceeded,
-    /// DynamoDB: too many calls.
-    Throttling,
-    /// DynamoDB fails before the write.
-    InternalServerError,
+    /// DynamoDB does nothing and returns the error with this code.
+    Error(&'static str),
+    /// DynamoDB does nothing, because the signature's time is too old.
+    SignatureExpired,
+    /// DynamoDB does nothing, because the signature's time is in the future.
+    SignatureNotYetCurrent,
     /// DynamoDB fails after the write.
     InternalServerErrorAfterwards,
     /// Something before DynamoDB is overloaded.
     ServiceUnavailable,
+    /// The same, and its response says how long to wait.
+    ServiceUnavailableForNow,
+    /// Something else responds with a 404.
+    NotFound,
     /// Nobody listens.
     ConnectionRefused,
     /// The connection ends before the write.
     Reset,
     /// The connection ends after the write.
     ResetAfterwards,
-    /// Nothing is done, and no answer comes.
+    /// Nothing is done, and no response comes.
     Silence,
-    /// The write is done, and no answer comes.
+    /// The write is done, and no response comes.
     AnswerLost,
-    /// The connection ends in the middle of the answer.
+    /// The connection ends in the middle of the response.
     AnswerTruncated,
-    /// Something else answers, such as a proxy's page.
+    /// Something else responds, such as a proxy with a page.
     NoJson,
-    /// The answer begins after the time for an attempt.
+    /// Something else responds with nothing.
+    Empty,
+    /// The response begins after the time for an attempt.
     SlowFirstByte,
-    /// The answer begins at once and ends after the time for an attempt.
+    /// The response begins at once and ends after the time for an attempt.
     SlowBody,
-    /// The answer's bytes are not those that DynamoDB sent.
+    /// The response is not the one that DynamoDB sent.
     WrongChecksum,
 }
 
 impl Fault {
-    /// Every one.
-    pub const ALL: [Self; 15] = [
-        Self::ProvisionedThroughputExceeded,
-        Self::Throttling,
-        Self::InternalServerError,
+    /// All faults, except the errors that DynamoDB names.
+    pub const ALL: [Self; 17] = [
+        Self::SignatureExpired,
+        Self::SignatureNotYetCurrent,
         Self::InternalServerErrorAfterwards,
         Self::ServiceUnavailable,
+        Self::ServiceUnavailableForNow,
+        Self::NotFound,
         Self::ConnectionRefused,
         Self::Reset,
         Self::ResetAfterwards,
@@ -68,6 +77,7 @@ impl Fault {
         Self::AnswerLost,
         Self::AnswerTruncated,
         Self::NoJson,
+        Self::Empty,
         Self::SlowFirstByte,
         Self::SlowBody,
         Self::WrongChecksum,
@@ -76,15 +86,17 @@ impl Fault {
     /// Whether DynamoDB has done what it was asked for.
     #[must_use]
     pub fn comes_afterwards(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::ProvisionedThroughputExceeded
-                | Self::Throttling
-                | Self::InternalServerError
-                | Self::ServiceUnavailable
-                | Self::ConnectionRefused
-                | Self::Reset
-                | Self::Silence
+            Self::InternalServerErrorAfterwards
+                | Self::ResetAfterwards
+                | Self::AnswerLost
+                | Self::AnswerTruncated
+                | Self::NoJson
+                | Self::Empty
+                | Self::SlowFirstByte
+                | Self::SlowBody
+                | Self::WrongChecksum
         )
     }
 }
@@ -92,12 +104,47 @@ impl Fault {
 /// More than any number of attempts.
 pub const ALWAYS: usize = usize::MAX;
 
-/// A way to a DynamoDB on which the first calls meet a fault. Priming is no such call.
+/// A function's clock, which differs from DynamoDB's by some seconds.
+#[derive(Clone, Debug, Default)]
+pub struct WrongClock(Arc<AtomicI64>);
+
+impl WrongClock {
+    /// Sets how far it is ahead of DynamoDB's, in seconds.
+    pub fn set(&self, seconds: i64) {
+        self.0.store(seconds, SeqCst);
+    }
+}
+
+impl TimeSource for WrongClock {
+    fn now(&self) -> SystemTime {
+        let seconds = self.0.load(SeqCst);
+        let difference = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 {
+            SystemTime::now() - difference
+        } else {
+            SystemTime::now() + difference
+        }
+    }
+}
+
+/// A way to a DynamoDB on which some requests meet a fault. Priming does not count.
 #[derive(Debug)]
 pub struct Faulty {
     url: String,
     way: Arc<Way>,
     server: JoinHandle<()>,
+}
+
+/// Which requests meet the fault.
+#[derive(Debug)]
+enum Struck {
+    First(usize),
+    OnFirstConnection,
+    /// Those that are signed with a wrong time. The first of them can correct the clock.
+    OfWrongClock {
+        clock: WrongClock,
+        corrected: bool,
+    },
 }
 
 /// What all connections share.
@@ -106,23 +153,51 @@ struct Way {
     to: String,
     clock: Clock,
     fault: Fault,
-    times: usize,
+    struck: Struck,
+    connections: AtomicUsize,
     calls: AtomicUsize,
     strikes: AtomicUsize,
     writes: AtomicUsize,
-    struck: Notify,
+    strike: Notify,
 }
 
 impl Faulty {
     /// Longer than an attempt may take.
     const SLOW: Duration = Duration::from_millis(1500);
 
-    /// Starts it on a free port before `dynamodb`: its first `times` calls meet `fault`.
+    /// Starts it on a free port before `dynamodb`: its first `times` requests meet `fault`.
     ///
     /// # Panics
     ///
-    /// When no port is free.
+    /// If no port is free.
     pub async fn start(dynamodb: &LocalDynamoDb, fault: Fault, times: usize) -> Self {
+        Self::start_with(dynamodb, fault, Struck::First(times)).await
+    }
+
+    /// Starts it on a free port before `dynamodb`: all requests on the first connection meet
+    /// `fault`, and no others.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free.
+    pub async fn start_with_bad_host(dynamodb: &LocalDynamoDb, fault: Fault) -> Self {
+        Self::start_with(dynamodb, fault, Struck::OnFirstConnection).await
+    }
+
+    /// Starts it on a free port before `dynamodb`, and rejects signatures that are more than five
+    /// minutes too old or too new, as AWS does. `corrected` sets `clock` right while the first of
+    /// these is on its way.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free.
+    pub async fn start_for(dynamodb: &LocalDynamoDb, clock: &WrongClock, corrected: bool) -> Self {
+        let clock = clock.clone();
+        let struck = Struck::OfWrongClock { clock, corrected };
+        Self::start_with(dynamodb, Fault::SignatureExpired, struck).await
+    }
+
+    async fn start_with(dynamodb: &LocalDynamoDb, fault: Fault, struck: Struck) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let to = dynamodb.url().trim_start_matches("http://").to_owned();
@@ -130,11 +205,12 @@ impl Faulty {
             to,
             clock: Clock::default(),
             fault,
-            times,
+            struck,
+            connections: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
             strikes: AtomicUsize::new(0),
             writes: AtomicUsize::new(0),
-            struck: Notify::new(),
+            strike: Notify::new(),
         });
         let shared = Arc::clone(&way);
         let server = tokio::spawn(async move {
@@ -147,7 +223,7 @@ impl Faulty {
         Self { url, way, server }
     }
 
-    /// Where a function finds it. Nobody is told that a connection is refused here: see
+    /// Where a function finds it. A refused connection is not among what it can show: see
     /// [`products`](Self::products).
     #[must_use]
     pub fn url(&self) -> &str {
@@ -158,22 +234,23 @@ impl Faulty {
     /// fault is that nothing comes, and at no other time.
     #[must_use]
     pub fn products(&self) -> ProductRepository {
-        let config = self.way.clock.config_at(&self.url);
-        let config = if self.way.fault == Fault::ConnectionRefused {
-            config.interceptor(Refused(Arc::clone(&self.way)))
-        } else {
-            config
-        };
+        let mut config = self.way.clock.config_at(&self.url);
+        if self.way.fault == Fault::ConnectionRefused {
+            config = config.interceptor(Refused(Arc::clone(&self.way)));
+        }
+        if let Struck::OfWrongClock { clock, .. } = &self.way.struck {
+            config = config.time_source(clock.clone());
+        }
         ProductRepository::new(config, LocalDynamoDb::TABLE)
     }
 
-    /// How many calls came so far.
+    /// How many requests came so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.way.calls.load(SeqCst)
     }
 
-    /// How many calls met the fault so far.
+    /// How many requests met the fault so far.
     #[must_use]
     pub fn strikes(&self) -> usize {
         self.way.strikes.load(SeqCst)
@@ -185,16 +262,19 @@ impl Faulty {
         self.way.writes.load(SeqCst)
     }
 
-    /// Whether more calls came than the fault accounts for: a function's time-outs follow the wall
-    /// clock, and a busy machine may exceed them.
+    /// Whether more requests came than the fault accounts for: a function's time-outs follow the
+    /// wall clock, and a busy machine may exceed them.
     #[must_use]
     pub fn is_out_of_time(&self) -> bool {
-        self.calls() > self.way.times.saturating_add(1)
+        match self.way.struck {
+            Struck::First(times) => self.calls() > times.saturating_add(1),
+            _ => false,
+        }
     }
 
-    /// Waits for a fault to happen.
+    /// Waits for the fault to happen.
     pub async fn struck(&self) {
-        self.way.struck.notified().await;
+        self.way.strike.notified().await;
     }
 }
 
@@ -204,7 +284,7 @@ impl Drop for Faulty {
     }
 }
 
-/// Sends the first calls to a port where nobody can listen.
+/// Sends the first requests to a port where nobody can listen.
 #[derive(Debug)]
 struct Refused(Arc<Way>);
 
@@ -219,7 +299,7 @@ impl Intercept for Refused {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.0.calls.fetch_add(1, SeqCst) < self.0.times {
+        if self.0.strikes(1, &[]) {
             self.0.strikes.fetch_add(1, SeqCst);
             context.request_mut().set_uri("http://127.0.0.1:1/")?;
         }
@@ -229,11 +309,10 @@ impl Intercept for Refused {
 
 impl Way {
     async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
+        let connection = self.connections.fetch_add(1, SeqCst);
         while let Some(call) = message(&mut client).await? {
-            let strikes = self.fault != Fault::ConnectionRefused
-                && !is_priming(&call)
-                && self.calls.fetch_add(1, SeqCst) < self.times;
-            if strikes {
+            let is_here = self.fault != Fault::ConnectionRefused && !is_priming(&call);
+            if is_here && self.strikes(connection, &call) {
                 self.strike(&mut client, &call).await?;
             } else {
                 let answer = self.forward(&call).await?;
@@ -241,6 +320,22 @@ impl Way {
             }
         }
         Ok(())
+    }
+
+    /// Counts a request, and says whether it meets the fault.
+    fn strikes(&self, connection: usize, call: &[u8]) -> bool {
+        let calls = self.calls.fetch_add(1, SeqCst);
+        match &self.struck {
+            Struck::First(times) => calls < *times,
+            Struck::OnFirstConnection => connection == 0,
+            Struck::OfWrongClock { clock, corrected } => {
+                let is_wrong = !is_signed_now(call);
+                if is_wrong && *corrected {
+                    clock.set(0);
+                }
+                is_wrong
+            }
+        }
     }
 
     async fn forward(&self, call: &[u8]) -> io::Result<Vec<u8>> {
@@ -265,60 +360,48 @@ impl Way {
             client.write_all(&answer[..middle]).await?;
         }
         self.strikes.fetch_add(1, SeqCst);
-        self.struck.notify_one();
-        match self.fault {
-            Fault::ProvisionedThroughputExceeded => {
-                client
-                    .write_all(&refusal(
-                        "400 Bad Request",
-                        "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-                    ))
-                    .await
+        self.strike.notify_one();
+        let response = match self.fault {
+            Fault::Error(code) => error(code, "injected"),
+            Fault::SignatureExpired => error(
+                "InvalidSignatureException",
+                "Signature expired: 1 is now earlier than 2",
+            ),
+            Fault::SignatureNotYetCurrent => error(
+                "InvalidSignatureException",
+                "Signature not yet current: 2 is still later than 1",
+            ),
+            Fault::InternalServerErrorAfterwards => error("InternalServerError", "injected"),
+            Fault::ServiceUnavailable => plain("503 Service Unavailable", "busy"),
+            Fault::ServiceUnavailableForNow => {
+                plain("503 Service Unavailable\r\nx-amz-retry-after: 600", "busy")
             }
-            Fault::Throttling => {
-                client
-                    .write_all(&refusal(
-                        "400 Bad Request",
-                        "com.amazon.coral.availability#ThrottlingException",
-                    ))
-                    .await
-            }
-            Fault::InternalServerError | Fault::InternalServerErrorAfterwards => {
-                client
-                    .write_all(&refusal(
-                        "500 Internal Server Error",
-                        "com.amazonaws.dynamodb.v20120810#InternalServerError",
-                    ))
-                    .await
-            }
-            Fault::ServiceUnavailable => {
-                client
-                    .write_all(&plain("503 Service Unavailable", "busy"))
-                    .await
-            }
-            Fault::NoJson => client.write_all(&plain("200 OK", "<html></html>")).await,
-            Fault::ConnectionRefused => unreachable!("no call comes"),
-            Fault::Reset | Fault::ResetAfterwards => reset(client),
+            Fault::NotFound => plain("404 Not Found", "<html></html>"),
+            Fault::NoJson => plain("200 OK", "<html></html>"),
+            Fault::Empty => plain("200 OK", ""),
+            Fault::WrongChecksum => changed(&answer),
+            Fault::ConnectionRefused => unreachable!("no request comes"),
+            Fault::Reset | Fault::ResetAfterwards => return reset(client),
             Fault::Silence | Fault::AnswerLost => {
                 self.clock.release();
-                until_closed(client).await
+                return until_closed(client).await;
             }
             Fault::AnswerTruncated => {
                 client.write_all(&answer[..middle]).await?;
-                reset(client)
+                return reset(client);
             }
             Fault::SlowFirstByte => {
                 self.clock.release();
                 sleep(Faulty::SLOW).await;
-                client.write_all(&answer).await
+                answer
             }
             Fault::SlowBody => {
                 self.clock.release();
                 sleep(Faulty::SLOW).await;
-                client.write_all(&answer[middle..]).await
+                answer[middle..].to_vec()
             }
-            Fault::WrongChecksum => client.write_all(&changed(&answer)).await,
-        }
+        };
+        client.write_all(&response).await
     }
 }
 
@@ -330,7 +413,7 @@ fn is_priming(call: &[u8]) -> bool {
         .any(|nothing| call.contains(nothing))
 }
 
-/// A whole HTTP message with a content length, or nothing when there is no further one.
+/// A whole HTTP message with a content length, or nothing if there is no further one.
 async fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut message = Vec::new();
     loop {
@@ -371,11 +454,35 @@ fn plain(status: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn refusal(status: &str, error: &str) -> Vec<u8> {
+/// An error as DynamoDB returns it.
+fn error(code: &str, message: &str) -> Vec<u8> {
+    let status = match code {
+        "InternalFailure" | "InternalServerError" => "500 Internal Server Error",
+        "ServiceUnavailable" | "ServiceUnavailableException" => "503 Service Unavailable",
+        _ => "400 Bad Request",
+    };
+    let date = now().fmt(DateTimeFormat::HttpDate).expect("a date");
+    let error = format!("com.amazonaws.dynamodb.v20120810#{code}");
     plain(
-        status,
-        &format!(r#"{{"__type":"{error}","message":"injected"}}"#),
+        &format!("{status}\r\ndate: {date}"),
+        &format!(r#"{{"__type":"{error}","message":"{message}"}}"#),
     )
+}
+
+fn now() -> DateTime {
+    SystemTime::now().into()
+}
+
+/// Whether a request was signed within five minutes from now.
+fn is_signed_now(call: &[u8]) -> bool {
+    let call = String::from_utf8_lossy(call).to_lowercase();
+    let signed = call.split("x-amz-date: ").nth(1).expect("a date");
+    let [earliest, latest] = [-300, 300].map(|seconds| {
+        let date = DateTime::from_secs(now().secs() + seconds);
+        let date = date.fmt(DateTimeFormat::DateTime).expect("a date");
+        date.replace(['-', ':'], "").to_lowercase()
+    });
+    (earliest.as_str()..latest.as_str()).contains(&&signed[..earliest.len()])
 }
 
 /// Another title in the same length, or, where there is none, another checksum.

@@ -1,6 +1,7 @@
 //! What the tests stand on: a catalog of its own for each, with a caller, and Lambda.
 
 mod clock;
+mod credentials;
 mod event;
 mod faulty;
 mod ledger;
@@ -16,8 +17,9 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 pub use clock::{config_at, products_at};
+pub use credentials::ends_after_its_response;
 pub use event::answers_well;
-pub use faulty::{ALWAYS, Fault, Faulty};
+pub use faulty::{ALWAYS, Fault, Faulty, WrongClock};
 pub use ledger::{binary, hold, share};
 pub use priming::primed;
 pub use release::release;

@@ -1,5 +1,5 @@
 use std::ffi::OsStr;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -267,6 +267,18 @@ impl Lambda {
             answer = self.answers.recv() => answer.expect("an answer"),
             end = self.process.wait() => panic!("the function ended: {end:?}\n{:?}", (&mut self.log).await),
         }
+    }
+
+    /// Waits until it ends by itself. Returns its status, how often it asked for an event, and its
+    /// log.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be waited for.
+    pub async fn ended(mut self) -> (ExitStatus, usize, String) {
+        let status = self.process.wait().await.expect("it ends");
+        let log = self.log.await.expect("it was read");
+        (status, self.asked.len(), log)
     }
 
     /// Ends it at once, whatever it does (SIGKILL), and gives its log.

@@ -9,6 +9,7 @@ use super::request::{invocation_id, request_id};
 use super::response::json;
 use crate::product::json::{Rejection, Violation};
 use crate::table::repository::RepositoryError;
+use crate::telemetry::call::last_error;
 
 /// An [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem. Exposes no internal detail.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct Problem {
 
 impl Problem {
     /// How long a caller should wait before the next attempt, in seconds: DynamoDB splits a hot
-    /// partition or adapts its capacity in seconds to minutes, and our own retries took one
+    /// partition or adapts its capacity in seconds to minutes, and our own retries took up to five
     /// already.
     const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
@@ -80,6 +81,7 @@ impl Problem {
                 requestId = invocation_id(request),
                 apiRequestId = request_id,
                 error = chain(&*cause),
+                lastAttempt = last_error().filter(|_| self.outcome == Outcome::Unavailable),
                 "{}",
                 self.title
             );

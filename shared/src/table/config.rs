@@ -1,10 +1,11 @@
 //! How a function reaches DynamoDB, with little work during init.
 
-use std::{env, fs};
+use std::fs;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::Config;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region, SharedHttpClient};
+use lambda_http::http::Uri;
 
 use super::https::https_client;
 
@@ -15,51 +16,112 @@ const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
 /// that AWS adds a root. The first is from the AWS SDKs, the second from OpenSSL.
 const ROOTS_FILES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 
-/// The configuration from the environment of a function.
-///
-/// It leaves out what an SDK's loader reads elsewhere (files, metadata services, other roles):
-/// Lambda has none of these, and the loader is an eighth of a binary, as
-/// docs/decisions/0003-no-loader.md measures.
-///
-/// # Panics
-///
-/// If a file of certificates is named that cannot be read.
-pub(crate) fn config_from_env() -> Builder {
-    configured_by(|name| env::var(name).ok().filter(|value| !value.is_empty()))
-}
+/// The variables that replace DynamoDB's endpoint, the first that is set.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
 
 /// The configuration from AWS's [standard variables][1]. The repository adds time-outs and retries.
 ///
+/// It leaves out what an SDK's loader reads elsewhere (files, metadata services, other roles):
+/// Lambda has none of these, and the loader is an eighth of a binary, as
+/// docs/decisions/0003-no-loader.md measures. Unlike the loader, it checks the variables: a call
+/// could only fail again and again.
+///
+/// # Errors
+///
+/// A sentence that names the variable which is missing or invalid.
+///
 /// [1]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
-fn configured_by(variable: impl Fn(&str) -> Option<String>) -> Builder {
-    let is_on = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-    let endpoint = if is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<Builder, String> {
+    let required = |name: &str| variable(name).ok_or_else(|| format!("{name} must be set"));
+    let is_on = |name: &str| match variable(name) {
+        None => Ok(false),
+        Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+        Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
+        Some(value) => Err(format!("{name} must be true or false, and is {value:?}")),
+    };
+
+    let region = variable("AWS_REGION")
+        .map(|region| ("AWS_REGION", region))
+        .or_else(|| Some(("AWS_DEFAULT_REGION", variable("AWS_DEFAULT_REGION")?)))
+        .ok_or("AWS_REGION must be set, such as to eu-central-1")?;
+    let region = match region {
+        // A part of a host name.
+        (name, region)
+            if !region
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+        {
+            return Err(format!(
+                "{name} must be a region such as eu-central-1, and is {region:?}"
+            ));
+        }
+        (_, region) => region,
+    };
+    required("AWS_ACCESS_KEY_ID")?;
+    required("AWS_SECRET_ACCESS_KEY")?;
+    let dual_stack = is_on("AWS_USE_DUALSTACK_ENDPOINT")?;
+    let fips = is_on("AWS_USE_FIPS_ENDPOINT")?;
+    let endpoint = if is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
         None
     } else {
-        variable("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| variable("AWS_ENDPOINT_URL"))
+        ENDPOINTS
+            .into_iter()
+            .find_map(|name| Some((name, variable(name)?)))
     };
+    if let Some((name, url)) = &endpoint {
+        require_url(name, url)?;
+        for (other, is_on) in [
+            ("AWS_USE_DUALSTACK_ENDPOINT", dual_stack),
+            ("AWS_USE_FIPS_ENDPOINT", fips),
+        ] {
+            if is_on {
+                return Err(format!("{other} and {name} exclude each other"));
+            }
+        }
+    }
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(https_client(&roots(&variable)))
-        .region(region.map(Region::new))
-        .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
-        .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
-    config.set_endpoint_url(endpoint);
-    config
+        .http_client(https_client_from(&variable)?)
+        .region(Region::new(region))
+        .use_dual_stack(dual_stack)
+        .use_fips(fips);
+    config.set_endpoint_url(endpoint.map(|(_, url)| url));
+    Ok(config)
 }
 
-fn roots(variable: impl Fn(&str) -> Option<String>) -> Vec<u8> {
-    let file = ROOTS_FILES.iter().find_map(|name| variable(name));
-    file.map_or_else(
-        || AWS_ROOTS.to_vec(),
-        |file| {
-            fs::read(&file).unwrap_or_else(|error| {
-                panic!("the certificates in {file} cannot be read: {error}")
-            })
-        },
-    )
+fn require_url(name: &str, url: &str) -> Result<(), String> {
+    let is_valid = url.parse::<Uri>().is_ok_and(|uri| {
+        let has_host = uri.authority().is_some_and(|authority| {
+            let is_host = authority == authority.host() || authority.port_u16().is_some();
+            is_host && !authority.host().is_empty() && !authority.as_str().contains('@')
+        });
+        matches!(uri.scheme_str(), Some("http" | "https")) && has_host && uri.query().is_none()
+    });
+    if is_valid {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name} must be a URL such as http://localhost:8000, and is {url:?}"
+        ))
+    }
+}
+
+fn https_client_from(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<SharedHttpClient, String> {
+    let Some((name, file)) = ROOTS_FILES
+        .iter()
+        .find_map(|name| Some((name, variable(name)?)))
+    else {
+        return https_client(AWS_ROOTS);
+    };
+    let client = match fs::read(&file) {
+        Ok(roots) if roots.windows(10).any(|text| text == b"-----BEGIN") => https_client(&roots),
+        Ok(_) => Err("it has none".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    client.map_err(|error| format!("{name} must name a file of PEM certificates; {file}: {error}"))
 }
 
 #[cfg(test)]
@@ -71,7 +133,7 @@ mod tests {
     use aws_sdk_dynamodb::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
     use aws_sdk_dynamodb::error::BoxError;
 
-    use super::configured_by;
+    use super::{Builder, config_from};
 
     /// Notes where a call goes and which region it is signed for, and lets it go no further.
     #[derive(Debug, Default)]
@@ -96,14 +158,23 @@ mod tests {
         }
     }
 
-    async fn called_with(variables: &[(&str, &str)]) -> String {
-        let variable = |name: &str| {
+    const KEYS: [(&str, &str); 2] = [
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+
+    fn config(variables: &[(&str, &str)]) -> Result<Builder, String> {
+        config_from(|name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
-        };
+        })
+    }
+
+    async fn called_with(variables: &[(&str, &str)]) -> String {
         let stop = Stop::default();
         let called = Arc::clone(&stop.0);
-        let config = configured_by(variable)
+        let config = config(&[variables, &KEYS].concat())
+            .expect("a configuration")
             .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
             .interceptor(stop);
         let call = Client::from_conf(config.build()).list_tables().send();
@@ -155,6 +226,58 @@ mod tests {
             ),
         ] {
             assert_eq!(called_with(&variables).await, called);
+        }
+    }
+
+    #[test]
+    fn a_missing_or_invalid_variable_is_named() {
+        let valid = [&KEYS[..], &[("AWS_REGION", "eu-central-1")]].concat();
+        config(&valid).expect("a configuration");
+        let text = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"] {
+            let mut missing = valid.clone();
+            missing.retain(|(variable, _)| *variable != name);
+            let error = config(&missing).expect_err(name);
+            assert!(error.starts_with(&format!("{name} must be set")), "{error}");
+        }
+        for (name, values) in [
+            ("AWS_REGION", &["eu central 1", "eu-central-1/", "é"][..]),
+            (
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                &[
+                    "localhost:8000",
+                    "localhost",
+                    "//localhost:8000",
+                    "ftp://localhost",
+                    "http://",
+                    "http:/localhost",
+                    "http://localhost:99999",
+                    "http://localhost:",
+                    "http://user@localhost",
+                    "http://local host",
+                    "http://localhost?a=b",
+                ],
+            ),
+            ("AWS_ENDPOINT_URL", &["localhost:8000"]),
+            ("AWS_USE_FIPS_ENDPOINT", &["yes", "1"]),
+            ("AWS_USE_DUALSTACK_ENDPOINT", &["on"]),
+            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &["no"]),
+            ("AWS_CA_BUNDLE", &["/no/such/file", "/", text]),
+            ("SSL_CERT_FILE", &["/no/such/file"]),
+        ] {
+            for value in values {
+                let invalid = [&[(name, *value)], &valid[..]].concat();
+                let error = config(&invalid).expect_err(value);
+                assert!(error.starts_with(&format!("{name} must ")), "{error}");
+            }
+        }
+        for other in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
+            let both = [("AWS_ENDPOINT_URL", "http://localhost:1"), (other, "true")];
+            let error = config(&[&both[..], &valid].concat()).expect_err(other);
+            assert_eq!(
+                error,
+                format!("{other} and AWS_ENDPOINT_URL exclude each other")
+            );
         }
     }
 }

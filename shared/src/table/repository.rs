@@ -10,12 +10,14 @@ use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::checksum::{Checksum, UnreadableResponse};
-use super::config::config_from_env;
+use super::config::config_from;
+use super::credentials::Rejected;
+use super::distrust::Distrust;
+use super::errors::{Reaction, RetryErrors};
 use crate::product::{Price, Product, ProductId, Title};
-use crate::telemetry::call::Observer;
+use crate::telemetry::call::{Observer, root_cause};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -23,6 +25,7 @@ type Item = HashMap<String, AttributeValue>;
 #[derive(Clone, Debug)]
 pub struct ProductRepository {
     client: Client,
+    rejected: Rejected,
     table: String,
 }
 
@@ -74,26 +77,37 @@ impl ProductRepository {
     /// If DynamoDB is slower than this, the first call and its retries have to connect.
     const PRIMING: Duration = Duration::from_millis(150);
 
-    /// Leaves time for three attempts before the deadline. The SDK adds jitter.
-    const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+    /// The longest wait before the first retry. The SDK doubles it for each further one, up to
+    /// [`LAST_BACKOFF`](Self::LAST_BACKOFF), and waits for a random part of it. Even at their
+    /// longest, these waits leave time for five attempts that get no response, so that a change of
+    /// DynamoDB's leader, which takes up to 4 s, ends before the last.
+    const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+
+    /// The longest wait before any retry.
+    const LAST_BACKOFF: Duration = Duration::from_secs(1);
+
+    /// More attempts than these waits leave time for. If DynamoDB asks for shorter ones, a call still
+    /// leaves a part of the SDK's retry quota, which ends the retries when DynamoDB fails for long.
+    const ATTEMPTS: u32 = 30;
 
     /// The repository of a deployed function: `DYNAMODB_TABLE` names the table, and
     /// [AWS's standard variables](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html)
     /// configure the client.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If `DYNAMODB_TABLE` is not set.
-    #[must_use]
-    pub fn from_env() -> Self {
-        let table = env::var("DYNAMODB_TABLE").expect("DYNAMODB_TABLE must be set");
-        Self::new(config_from_env(), table)
+    /// A sentence that names the variable which is missing or invalid.
+    pub fn from_env() -> Result<Self, String> {
+        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let table = variable("DYNAMODB_TABLE").ok_or("DYNAMODB_TABLE must name the table")?;
+        Ok(Self::new(config_from(variable)?, table))
     }
 
     /// The products in `table`. The repository replaces the time-outs and retries of `config` with
     /// its own.
     #[must_use]
     pub fn new(config: Builder, table: impl Into<String>) -> Self {
+        let rejected = Rejected::default();
         let config = config
             .timeout_config(
                 TimeoutConfig::builder()
@@ -103,14 +117,17 @@ impl ProductRepository {
             )
             .retry_config(
                 RetryConfig::standard()
-                    .with_max_attempts(3)
-                    .with_initial_backoff(Self::FIRST_BACKOFF),
+                    .with_max_attempts(Self::ATTEMPTS)
+                    .with_initial_backoff(Self::FIRST_BACKOFF)
+                    .with_max_backoff(Self::LAST_BACKOFF),
             )
-            .interceptor(Checksum)
+            .interceptor(Distrust)
             .interceptor(Observer)
-            .retry_classifier(UnreadableResponse);
+            .interceptor(rejected.clone())
+            .retry_classifier(RetryErrors);
         Self {
             client: Client::from_conf(config.build()),
+            rejected,
             table: table.into(),
         }
     }
@@ -135,6 +152,13 @@ impl ProductRepository {
         timeout(Self::PRIMING, refused).await.ok();
     }
 
+    /// Whether DynamoDB rejected the credentials of the last attempt: they have expired or were
+    /// revoked, and only a new process can get others.
+    #[must_use]
+    pub fn lost_its_credentials(&self) -> bool {
+        self.rejected.get()
+    }
+
     /// Writes `product`, unless its id is taken.
     ///
     /// # Errors
@@ -142,6 +166,7 @@ impl ProductRepository {
     /// [`AlreadyExists`](RepositoryError::AlreadyExists) if another product has the id,
     /// [`TooLarge`](RepositoryError::TooLarge), or the reason why DynamoDB did not respond.
     pub async fn create(&self, product: &Product) -> Result<Created, RepositoryError> {
+        let deadline = Instant::now() + Self::DEADLINE;
         let put = self
             .client
             .put_item()
@@ -156,11 +181,18 @@ impl ProductRepository {
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(taken)) => {
-                match taken.item().map(to_product) {
+                let stored = match taken.item() {
+                    Some(item) => to_product(item),
+                    None => self.stored_instead_of(product, deadline).await,
+                };
+                match stored {
                     // An earlier attempt wrote it, and its response was lost on the way to the SDK
                     // or to the caller.
-                    Some(Ok(stored)) if stored == *product => Ok(Created::Before),
-                    _ => Err(RepositoryError::AlreadyExists),
+                    Ok(stored) if stored == *product => Ok(Created::Before),
+                    Ok(_) | Err(RepositoryError::NotAProduct { .. }) => {
+                        Err(RepositoryError::AlreadyExists)
+                    }
+                    Err(error) => Err(error),
                 }
             }
             // This error has no code of its own, and the size cannot be checked before: DynamoDB
@@ -173,6 +205,24 @@ impl ProductRepository {
                 Err(RepositoryError::TooLarge)
             }
             _ => Err(error.into()),
+        }
+    }
+
+    /// The product whose id `product` has, for a DynamoDB-compatible store that refuses a write
+    /// without saying what is stored. DynamoDB says so; the role of the function that creates does
+    /// not allow this read.
+    async fn stored_instead_of(
+        &self,
+        product: &Product,
+        deadline: Instant,
+    ) -> Result<Product, RepositoryError> {
+        match timeout_at(deadline, self.find(&product.id)).await {
+            Ok(Err(error @ RepositoryError::NotFound)) => {
+                // Deleted in between, so that a retry can succeed.
+                Err(RepositoryError::Unavailable(error.into()))
+            }
+            Ok(found) => found,
+            Err(late) => Err(RepositoryError::Unavailable(late.into())),
         }
     }
 
@@ -245,31 +295,27 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>>
     for RepositoryError
 {
     fn from(error: SdkError<E>) -> Self {
-        /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
-        const THROTTLES: [&str; 3] = [
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "ThrottlingException",
-        ];
-
-        let may_pass = match &error {
-            // DynamoDB rejects a call with 400. Any other status is a failure, or comes from
-            // something in between.
+        let was_sent = match &error {
             SdkError::ServiceError(response) => {
-                !response.raw().status().is_client_error()
-                    || response
-                        .err()
-                        .code()
-                        .is_some_and(|code| THROTTLES.contains(&code))
+                let reaction = Reaction::of(response.raw(), response.err().meta());
+                return match reaction {
+                    Reaction::Mistake => Self::Unexpected(error.into()),
+                    _ => Self::Unavailable(error.into()),
+                };
             }
             SdkError::ConstructionFailure(_) => false,
-            // No response, a late one, or one that cannot be read.
+            // Of the network's failures, the SDK knows the kind.
+            SdkError::DispatchFailure(failure) => {
+                !failure.is_user() && (!failure.is_other() || failure.as_other().is_some())
+            }
+            // A late response, or one that cannot be read.
             _ => true,
         };
-        if may_pass {
-            Self::Unavailable(error.into())
+        let cause = root_cause(&error).to_string().into();
+        if was_sent {
+            Self::Unavailable(cause)
         } else {
-            Self::Unexpected(error.into())
+            Self::Unexpected(cause)
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::error::Error;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_dynamodb::config::interceptors::{
@@ -18,6 +19,8 @@ pub(crate) struct Call {
     attempts: u32,
     /// The status of the last response, or `None` if there was none.
     pub status: Option<u16>,
+    /// Why the last attempt that ended failed, or `None` if it succeeded.
+    error: Option<String>,
     /// AWS's id of the last attempt that got a response.
     pub request_id: Option<String>,
     pub began: SystemTime,
@@ -31,6 +34,7 @@ impl Call {
             operation: String::new(),
             attempts: 0,
             status: None,
+            error: None,
             request_id: None,
             began: SystemTime::now(),
             begin: Instant::now(),
@@ -94,6 +98,18 @@ impl Intercept for Observer {
         Ok(())
     }
 
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error.map(|error| root_cause(error).to_string());
+        on_call(|call| call.error = error);
+        Ok(())
+    }
+
     fn read_after_execution(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
@@ -112,7 +128,23 @@ impl Intercept for Observer {
     }
 }
 
+/// Why the last attempt of the current task's call failed. The error of a call that ran out of time
+/// does not say so.
+pub(crate) fn last_error() -> Option<String> {
+    CALL.try_with(|call| call.borrow().as_ref()?.error.clone())
+        .ok()?
+}
+
 fn on_call(note: impl FnOnce(&mut Call)) {
     CALL.try_with(|call| call.borrow_mut().as_mut().map(note))
         .ok();
+}
+
+/// The innermost source of an error. One of the SDK's texts around it shows the whole request.
+pub(crate) fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause
 }

@@ -24,13 +24,40 @@ async fn it_creates_what_its_events_ask_for() {
     );
 }
 
+/// A function that has no chance ends before its first event and says why, in one sentence.
 #[test]
-fn without_a_table_it_ends_and_says_why() {
-    let output = std::process::Command::new(BINARY)
-        .env_clear()
-        .output()
-        .expect("a process");
-    assert!(!output.status.success());
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert!(said.contains("DYNAMODB_TABLE must be set"), "{said}");
+fn without_its_variables_it_ends_and_says_why() {
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_REGION", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+    ];
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_REGION", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("DYNAMODB_TABLE", ""),
+        ("AWS_ENDPOINT_URL", "localhost:8000"),
+        ("AWS_CA_BUNDLE", "/no/such/file"),
+    ] {
+        let output = std::process::Command::new(BINARY)
+            .env_clear()
+            .envs(variables)
+            .env(name, value)
+            .output()
+            .expect("a process");
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.starts_with(&format!("Error: \"{name} must ")),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn with_expired_credentials_it_responds_and_then_ends() {
+    tests::ends_after_its_response(env!("CARGO_BIN_EXE_create-product"), EVENT).await;
 }

@@ -111,7 +111,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let schema: Value = serde_json::from_str(include_str!("emf.schema.json")).expect("JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let faulty = Faulty::start(&dynamodb, Fault::InternalServerError, 2).await;
+    let faulty = Faulty::start(&dynamodb, Fault::Error("InternalServerError"), 2).await;
     // From ERROR on, lines about answers would be left out; their metrics must not.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     let answers = answered(faulty.url(), &level, &[echo(), echo(), event("{}")]).await;

@@ -1,5 +1,6 @@
 //! The binary, when DynamoDB fails it.
 
+use futures::future::join_all;
 use local::{Function, LocalDynamoDb};
 use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold};
 
@@ -8,42 +9,41 @@ const FIND: &str = include_str!("../../../../tests/events/find-on-DEV.json");
 
 #[tokio::test]
 async fn a_sample_of_the_faults() {
-    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let created = Function::Create
         .invoke(&dynamodb.products(), CREATE)
         .await
         .expect("an answer");
-    let mut failures = Vec::new();
     let sample = [
-        Fault::InternalServerError,
+        Fault::Error("InternalServerError"),
         Fault::Silence,
         Fault::NoJson,
         Fault::SlowBody,
         Fault::WrongChecksum,
     ];
-    for fault in sample {
-        for times in [1, ALWAYS] {
-            let faulty = Faulty::start(&dynamodb, fault, times).await;
-            let mut function =
-                Lambda::start_over(&binary(env!("CARGO_BIN_EXE_find-product")), faulty.url()).await;
-            let mut answer = function.invoke(FIND).await.expect("an answer");
-            let calls = faulty.calls();
-            if faulty.is_out_of_time() {
-                answer = function.insist(FIND).await.expect("an answer");
-            }
-            let (status, right) = if times == ALWAYS {
-                (503, answer["statusCode"] == 503)
-            } else {
-                let is_whole = answer["body"] == created["body"];
-                (200, answer["statusCode"] == 200 && is_whole)
-            };
-            if !right || faulty.strikes() == 0 {
-                failures.push(format!(
-                    "{fault:?}, {times} times: expected {status}, got {answer} after {calls} calls"
-                ));
-            }
+    let cases = sample
+        .iter()
+        .flat_map(|fault| [(*fault, 1), (*fault, ALWAYS)]);
+    let runs = cases.map(async |(fault, times)| {
+        let faulty = Faulty::start(dynamodb, fault, times).await;
+        let mut function =
+            Lambda::start_over(&binary(env!("CARGO_BIN_EXE_find-product")), faulty.url()).await;
+        let mut answer = function.invoke(FIND).await.expect("an answer");
+        let calls = faulty.calls();
+        if faulty.is_out_of_time() {
+            answer = function.insist(FIND).await.expect("an answer");
         }
-    }
+        let (status, right) = if times == ALWAYS {
+            (503, answer["statusCode"] == 503)
+        } else {
+            let is_whole = answer["body"] == created["body"];
+            (200, answer["statusCode"] == 200 && is_whole)
+        };
+        (!right || faulty.strikes() == 0).then(|| {
+            format!("{fault:?}, {times} times: expected {status}, got {answer} after {calls} calls")
+        })
+    });
+    let failures: Vec<_> = join_all(runs).await.into_iter().flatten().collect();
     hold(
         "the binary of find-product answers 503, or as if nothing had happened",
         "a sample of the faults",

@@ -31,3 +31,8 @@ async fn it_finds_what_its_events_ask_for() {
         assert_eq!(answer["body"], created["body"]);
     }
 }
+
+#[tokio::test]
+async fn with_expired_credentials_it_responds_and_then_ends() {
+    tests::ends_after_its_response(env!("CARGO_BIN_EXE_find-product"), FIND).await;
+}

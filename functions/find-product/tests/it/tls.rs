@@ -80,7 +80,11 @@ impl Private {
         let authority = self.authority.to_str().expect("text");
         variables.extend(variable.map(|variable| (variable, authority)));
         let mut function = Lambda::start(env!("CARGO_BIN_EXE_find-product"), &variables).await;
-        function.insist(FIND).await.expect("an answer")["statusCode"].clone()
+        let response = match variable {
+            Some(_) => function.insist(FIND).await,
+            None => function.invoke(FIND).await,
+        };
+        response.expect("a response")["statusCode"].clone()
     }
 }
 

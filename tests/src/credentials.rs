@@ -1,0 +1,22 @@
+use local::LocalDynamoDb;
+
+use crate::{Fault, Faulty, Lambda};
+
+/// Checks that the binary responds with 503 to `event`, and then ends, if DynamoDB rejects its
+/// credentials: Lambda replaces a process that ends, and the next one has new credentials.
+///
+/// # Panics
+///
+/// If it does anything else.
+pub async fn ends_after_its_response(binary: &str, event: &str) {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let fault = Fault::Error("ExpiredTokenException");
+    let faulty = Faulty::start(&dynamodb, fault, 1).await;
+    let mut function = Lambda::start_over(binary, faulty.url()).await;
+    let response = function.invoke(event).await.expect("a response");
+    assert_eq!(response["statusCode"], 503, "{response}");
+    let (status, events, log) = function.ended().await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert_eq!(events, 1, "it asks for no further event");
+    assert!(log.contains("DynamoDB rejected its credentials"), "{log}");
+}
