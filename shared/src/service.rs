@@ -1,8 +1,8 @@
 use std::pin::pin;
 use std::time::Instant;
 
-use lambda_http::lambda_runtime::Runtime;
-use lambda_http::tower::util::MapResultLayer;
+use lambda_http::lambda_runtime::{LambdaInvocation, Runtime};
+use lambda_http::tower::util::{MapRequestLayer, MapResultLayer};
 use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response, service_fn};
 use serde_json::value::RawValue;
 
@@ -30,6 +30,10 @@ pub async fn run(
     let handle = |event| serve(route, products, event, &step);
     // Not `lambda_runtime::run`, which opens a span for each event that no line of the log shows.
     Runtime::new(service_fn(handle))
+        .layer(MapRequestLayer::new(|event: LambdaInvocation| {
+            let body = event::escape_invalid_bytes(event.body);
+            LambdaInvocation { body, ..event }
+        }))
         .layer(MapResultLayer::new(|sent: Result<(), Error>| {
             sent?;
             if products.lost_its_credentials() {

@@ -386,7 +386,7 @@ async fn what_is_too_large_is_refused() {
 
             413 Payload Too Large
             cache-control: no-store
-            {"type":"urn:problem-type:product-catalog:too-large","title":"The product is too large","status":413,"detail":"a product has at most 400 KB, including its field names","requestId":"<request id>"}
+            {"type":"urn:problem-type:product-catalog:too-large","title":"The product is too large","status":413,"detail":"a body has at most 2400 KB","requestId":"<request id>"}
 
             413 Payload Too Large
             cache-control: no-store

@@ -87,7 +87,10 @@ async fn a_hostile_body_gets_a_clear_error() {
             "422 invalid-product",
         ),
         ("\0".to_owned(), "400 malformed-body"),
-        ("\u{feff}{}".to_owned(), "400 malformed-body"),
+        // A byte order mark, which is ignored, and two, which are not JSON.
+        ("\u{feff}{}".to_owned(), "422 invalid-product"),
+        ("\u{feff}\u{feff}{}".to_owned(), "400 malformed-body"),
+        ("\u{feff}".to_owned(), "400 malformed-body"),
         // 10 MB.
         (title(&"x".repeat(10 * 1024 * 1024)), "413 too-large"),
         (" ".repeat(10 * 1024 * 1024), "413 too-large"),
@@ -258,6 +261,90 @@ async fn what_is_strange_in_a_request_is_answered() {
         assert_eq!(got, answer, "{changes:?}");
         // In the form that both kinds of API take.
         assert!(answered["headers"]["content-type"].is_string());
+    }
+}
+
+/// Half a surrogate pair is JSON, and no text. API Gateway sends what the caller sent.
+#[tokio::test(start_paused = true)]
+async fn half_a_surrogate_pair_is_malformed_wherever_it_is() {
+    let products = &products().await;
+    told(Function::Create, products, CREATE).await;
+    for (function, event, pointer) in [
+        (Function::Create, CREATE, "/body"),
+        (Function::Create, CREATE, "/headers/X-Name"),
+        (Function::Create, CREATE, "/requestContext/path"),
+        (Function::Find, FIND, "/pathParameters/id"),
+        (Function::Find, FIND, "/queryStringParameters"),
+        (Function::Find, FIND_ON_AN_HTTP_API, "/rawPath"),
+        (Function::Find, FIND_ON_AN_HTTP_API, "/requestContext/http"),
+    ] {
+        for half in [r"\ud800", r"\udc00", r"\ud800\ud800", r"\udc00\ud800"] {
+            let event = with(event, &[(pointer, "here".into())]);
+            let event = event.replace("\"here\"", &format!("\"{half}\""));
+            let (got, _) = told(function, products, &event).await;
+            assert_eq!(got, "400 malformed-request", "{pointer} {half}");
+        }
+    }
+}
+
+/// An HTTP API that uses the format of a REST API's events decodes the path all the same.
+#[tokio::test(start_paused = true)]
+async fn an_id_is_decoded_once_whatever_the_format_of_the_event() {
+    let products = &products().await;
+    for (stored, parameter, version) in [
+        ("100% wool", "100% wool", Some("1.0")),
+        ("a%20b", "a%20b", Some("1.0")),
+        ("a%20b", "a%2520b", None),
+        ("a b", "a%20b", None),
+        ("%", "%25", None),
+        ("%25", "%25", Some("1.0")),
+    ] {
+        let body = product(stored, stored, "", "1").to_string();
+        told(
+            Function::Create,
+            products,
+            &with(CREATE, &[("/body", body.into())]),
+        )
+        .await;
+        let mut changes = vec![("/pathParameters/id", json!(parameter))];
+        changes.extend(version.map(|version| ("/version", json!(version))));
+        let (got, found) = told(Function::Find, products, &with(FIND, &changes)).await;
+        assert_eq!(got, "200", "{parameter} {version:?}");
+        let found: Value =
+            serde_json::from_str(found["body"].as_str().expect("a body")).expect("JSON");
+        assert_eq!(found["id"], stored, "{parameter} {version:?}");
+    }
+}
+
+/// API Gateway decodes a body before it calls the function, and may leave the header.
+#[tokio::test(start_paused = true)]
+async fn a_content_coding_is_refused_only_if_the_body_is_not_json() {
+    let products = &products().await;
+    let gzip = "H4sIAAAAAAAAA6uuBQBDv6ajAgAAAA==";
+    for (coding, body, is_base64, expected) in [
+        ("gzip", "{}", false, "422 invalid-product"),
+        ("br", "{}", false, "422 invalid-product"),
+        ("identity", "{", false, "400 malformed-body"),
+        ("Identity, identity", "{", false, "400 malformed-body"),
+        ("", "{", false, "400 malformed-body"),
+        ("gzip", gzip, true, "415 unsupported-media-type"),
+        ("identity, gzip", gzip, true, "415 unsupported-media-type"),
+        ("br", "\u{b}", false, "415 unsupported-media-type"),
+        ("aws-chunked", "{", false, "415 unsupported-media-type"),
+    ] {
+        let changes = [
+            ("/body", json!(body)),
+            ("/isBase64Encoded", json!(is_base64)),
+            ("/multiValueHeaders/Content-Encoding", json!([coding])),
+        ];
+        let (got, response) = told(Function::Create, products, &with(CREATE, &changes)).await;
+        assert_eq!(got, expected, "{coding} {body}");
+        let accepted = &response["headers"]["accept-encoding"];
+        assert_eq!(
+            accepted.is_string(),
+            got.starts_with("415"),
+            "{coding} {body}"
+        );
     }
 }
 

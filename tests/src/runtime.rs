@@ -47,7 +47,7 @@ pub fn is_acknowledged(answer: &Value) -> bool {
 pub struct Lambda {
     process: Child,
     log: JoinHandle<String>,
-    events: UnboundedSender<String>,
+    events: UnboundedSender<Vec<u8>>,
     answers: UnboundedReceiver<(Instant, Result<Value, Value>)>,
     asked: UnboundedReceiver<Instant>,
     started: Instant,
@@ -78,7 +78,7 @@ impl Lambda {
     pub async fn start_by(mut command: Command, variables: &[(&str, &str)]) -> Self {
         const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
-        let (events, next_event) = unbounded_channel::<String>();
+        let (events, next_event) = unbounded_channel::<Vec<u8>>();
         let (send_answer, answers) = unbounded_channel();
         let send_error = send_answer.clone();
         let (ask, asked) = unbounded_channel();
@@ -216,8 +216,9 @@ impl Lambda {
     /// # Panics
     ///
     /// When nobody takes it.
-    pub fn send(&self, event: &str) {
-        self.events.send(event.to_owned()).expect("it is taken");
+    pub fn send(&self, event: impl AsRef<[u8]>) {
+        let event = event.as_ref().to_owned();
+        self.events.send(event).expect("it is taken");
     }
 
     /// Sends it an event, and waits for the answer, or the error that Lambda is told.
@@ -229,7 +230,7 @@ impl Lambda {
     /// # Panics
     ///
     /// When the function ends.
-    pub async fn invoke(&mut self, event: &str) -> Result<Value, Value> {
+    pub async fn invoke(&mut self, event: impl AsRef<[u8]>) -> Result<Value, Value> {
         self.invoke_timed(event).await.1
     }
 
@@ -261,7 +262,10 @@ impl Lambda {
     /// # Panics
     ///
     /// When the function ends.
-    pub async fn invoke_timed(&mut self, event: &str) -> (Instant, Result<Value, Value>) {
+    pub async fn invoke_timed(
+        &mut self,
+        event: impl AsRef<[u8]>,
+    ) -> (Instant, Result<Value, Value>) {
         self.send(event);
         tokio::select! {
             answer = self.answers.recv() => answer.expect("an answer"),

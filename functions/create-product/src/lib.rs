@@ -1,8 +1,10 @@
 //! `POST /product/create`: adds a product to the catalog.
 
-use catalog::{Created, Outcome, Problem, Product, ProductRepository, json};
+use catalog::{Created, Outcome, Problem, Product, ProductRepository, Rejection, json};
 use lambda_http::http::HeaderMap;
-use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use lambda_http::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,9 +15,9 @@ pub const ROUTE: &str = "POST /product/create";
 /// Marks the response to a request that repeats an earlier one. A convention of payment APIs.
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The longest body to read, in bytes: a product of DynamoDB's 400 KB with each byte written as
-/// six, such as `\u0041`. Only white space or zeros at the end of a price could make a body longer.
-const MAX_BODY_BYTES: usize = 6 * 400 * 1024;
+/// The longest body to read, in KB: a product of DynamoDB's 400 KB with each byte written as six,
+/// such as `\u0041`. A longer body is a longer product, or mostly white space.
+const MAX_BODY_KB: usize = 6 * 400;
 
 /// Creates the product in the body of the request.
 ///
@@ -28,7 +30,8 @@ pub async fn create(
 ) -> Result<Response<Body>, Problem> {
     require_json(request.headers())?;
     require_size(request.body())?;
-    let product = Product::from_json(request.body())?;
+    let product = Product::from_json(request.body())
+        .map_err(|rejection| not_a_product(rejection, request.headers()))?;
     Ok(match products.create(&product).await? {
         Created::Now => with_header(
             json(Outcome::Created, &product),
@@ -46,25 +49,43 @@ pub async fn create(
 /// Takes a body without a content type as JSON: callers of the original never sent one.
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let is_json = |value: &HeaderValue| {
-        let media_type = value
-            .to_str()
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("application/json")
+        let media_type = value.to_str().ok().and_then(|text| text.split(';').next());
+        let media_type = media_type.map(str::trim);
+        media_type
+            .is_some_and(|text| text.is_empty() || text.eq_ignore_ascii_case("application/json"))
     };
-    match headers.get(CONTENT_TYPE) {
-        Some(value) if !is_json(value) => Err(Problem::new(Outcome::UnsupportedMediaType)),
-        _ => Ok(()),
+    if headers.get(CONTENT_TYPE).is_none_or(is_json) {
+        Ok(())
+    } else {
+        Err(Problem::new(Outcome::UnsupportedMediaType))
     }
 }
 
 fn require_size(body: &[u8]) -> Result<(), Problem> {
-    if body.len() > MAX_BODY_BYTES {
-        Err(Problem::new(Outcome::TooLarge))
+    if body.len() > MAX_BODY_KB * 1024 {
+        let detail = format!("a body has at most {MAX_BODY_KB} KB");
+        Err(Problem::new(Outcome::TooLarge).with_detail(detail))
     } else {
         Ok(())
+    }
+}
+
+/// The problem with a body that is not a product. API Gateway decodes what callers compress, and may
+/// leave the header, so that the coding explains only a body that is not JSON.
+fn not_a_product(rejection: Rejection, headers: &HeaderMap) -> Problem {
+    let is_identity = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|codings| {
+            let mut codings = codings.split(',').map(str::trim);
+            codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+        })
+    };
+    let is_encoded = !headers.get_all(CONTENT_ENCODING).iter().all(is_identity);
+    if is_encoded && matches!(rejection, Rejection::NotJson(_)) {
+        Problem::new(Outcome::UnsupportedMediaType)
+            .with_detail("send it without a content coding")
+            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+    } else {
+        rejection.into()
     }
 }
 
@@ -90,8 +111,11 @@ fn location(request: &Request, product: &Product) -> String {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.path.as_deref(),
         _ => None,
     };
+    // API Gateway ignores slashes at the end and doubled ones, and passes them on.
     let base = path
-        .and_then(|path| path.trim_end_matches('/').strip_suffix("/product/create"))
+        .and_then(|path| path.trim_end_matches('/').strip_suffix("/create"))
+        .and_then(|path| path.trim_end_matches('/').strip_suffix("/product"))
+        .map(|path| path.trim_end_matches('/'))
         .unwrap_or_default();
     format!(
         "{}/product/find/{}",

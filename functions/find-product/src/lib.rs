@@ -4,9 +4,7 @@ mod etag;
 
 use catalog::{Outcome, Problem, ProductId, ProductRepository, empty, json};
 use lambda_http::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
-use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
-use percent_encoding::percent_decode_str;
 
 /// The method and resource that the function serves.
 pub const ROUTE: &str = "GET /product/find/{id}";
@@ -37,11 +35,5 @@ pub async fn find(
 /// The id in the path, or `None` if no product can have it.
 fn id(request: &Request) -> Option<ProductId> {
     let parameters = request.path_parameters_ref()?;
-    let id = parameters.first("id")?;
-    let id = match request.request_context_ref()? {
-        // A REST API passes the path as the caller wrote it. An HTTP API decodes it.
-        RequestContext::ApiGatewayV1(_) => percent_decode_str(id).decode_utf8().ok()?,
-        _ => id.into(),
-    };
-    ProductId::parse(id).ok()
+    ProductId::parse(parameters.first("id")?).ok()
 }

@@ -1,11 +1,17 @@
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use lambda_http::aws_lambda_events::apigw::{
     ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext,
 };
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, Error, Request, RequestExt};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,13 +26,30 @@ use super::problem::Problem;
 ///
 /// If the event comes from anything other than API Gateway.
 pub(crate) fn read(event: &RawValue) -> Result<(Request, Result<(), Problem>), Error> {
-    match parse(event).and_then(request) {
+    match parse(event).and_then(|parsed| request(parsed, event)) {
         Ok(request) => Ok((request, Ok(()))),
         Err(cause) => match addressee(event) {
             Some(request) => Ok((request, Err(Problem::malformed_request(cause)))),
             None => Err(cause),
         },
     }
+}
+
+/// Escapes each byte of an event that is not UTF-8 as half a surrogate pair, which is no character
+/// either: Lambda's runtime would reject the event before [`read`] could respond to it.
+pub(crate) fn escape_invalid_bytes(event: Bytes) -> Bytes {
+    if str::from_utf8(&event).is_ok() {
+        return event;
+    }
+    let chunks = event.utf8_chunks().flat_map(|chunk| {
+        let invalid = if chunk.invalid().is_empty() {
+            ""
+        } else {
+            r"\ud800"
+        };
+        [chunk.valid(), invalid]
+    });
+    chunks.collect::<String>().into()
 }
 
 /// Parses an event as `lambda_http` does, but keeps more of its headers.
@@ -64,25 +87,25 @@ fn drop_invalid_headers(event: &mut Value) {
 
 /// The request in an event, with what the functions read. `lambda_http`'s own conversion builds a
 /// URL, panics on invalid base64, and keeps one value of each header.
-fn request(event: LambdaRequest) -> Result<Request, Error> {
-    let (headers, parameters, context, body, is_base64) = match event {
-        LambdaRequest::ApiGatewayV1(event) => (
-            if event.multi_value_headers.is_empty() {
-                event.headers
+fn request(parsed: LambdaRequest, event: &RawValue) -> Result<Request, Error> {
+    let (headers, parameters, context, body, is_base64) = match parsed {
+        LambdaRequest::ApiGatewayV1(request) => (
+            if request.multi_value_headers.is_empty() {
+                request.headers
             } else {
-                event.multi_value_headers
+                request.multi_value_headers
             },
-            event.path_parameters,
-            RequestContext::ApiGatewayV1(event.request_context),
-            event.body,
-            event.is_base64_encoded,
+            decode(request.path_parameters, event),
+            RequestContext::ApiGatewayV1(request.request_context),
+            request.body,
+            request.is_base64_encoded,
         ),
-        LambdaRequest::ApiGatewayV2(event) => (
-            event.headers,
-            event.path_parameters,
-            RequestContext::ApiGatewayV2(event.request_context),
-            event.body,
-            event.is_base64_encoded,
+        LambdaRequest::ApiGatewayV2(request) => (
+            request.headers,
+            request.path_parameters,
+            RequestContext::ApiGatewayV2(request.request_context),
+            request.body,
+            request.is_base64_encoded,
         ),
         _ => return Err("the event is not from API Gateway".into()),
     };
@@ -98,15 +121,41 @@ fn request(event: LambdaRequest) -> Result<Request, Error> {
     Ok(request)
 }
 
-/// Recovers just enough of an unreadable event to respond to it.
+/// The path parameters as text, without those that are none. A REST API passes them as the caller
+/// wrote them, and an HTTP API decodes them, whatever the format of its events.
+fn decode(parameters: HashMap<String, String>, event: &RawValue) -> HashMap<String, String> {
+    /// Only the events of an HTTP API have it.
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<IgnoredAny>,
+    }
+
+    let is_encoded = parameters.values().any(|value| value.contains('%'));
+    if !is_encoded
+        || serde_json::from_str(event.get()).is_ok_and(|event: Version| event.version.is_some())
+    {
+        return parameters;
+    }
+    let decoded = parameters.into_iter().filter_map(|(name, value)| {
+        let value = percent_decode_str(&value).decode_utf8().ok()?;
+        Some((name, value.into_owned()))
+    });
+    decoded.collect()
+}
+
+/// Recovers just enough of an unreadable event to respond to it. What it does not need can have any
+/// content, such as half a surrogate pair.
 fn addressee(event: &RawValue) -> Option<Request> {
-    let event: Value = serde_json::from_str(event.get()).ok()?;
-    let context = &event["requestContext"];
+    type Members<'a> = HashMap<String, &'a RawValue>;
+
+    let event: Members = serde_json::from_str(event.get()).ok()?;
+    let context: Members = serde_json::from_str(event.get("requestContext")?.get()).ok()?;
+    let text = |name| serde_json::from_str::<String>(context.get(name)?.get()).ok();
     // Every kind of API has an id.
-    context["apiId"].as_str()?;
-    let request_id = Some(context["requestId"].as_str()?.to_owned());
+    text("apiId")?;
+    let request_id = Some(text("requestId")?);
     // Only an HTTP API has an `http`.
-    let context = if context["http"].is_null() {
+    let context = if context.get("http").is_none_or(|http| http.get() == "null") {
         let mut context = ApiGatewayProxyRequestContext::default();
         context.request_id = request_id;
         RequestContext::ApiGatewayV1(context)

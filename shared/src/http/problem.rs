@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use lambda_http::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ pub struct Problem {
     title: &'static str,
     detail: Option<String>,
     errors: Vec<Violation>,
+    header: Option<(HeaderName, HeaderValue)>,
     /// For the log, not for the caller.
     cause: Option<lambda_http::Error>,
 }
@@ -48,7 +49,26 @@ impl Problem {
             title,
             detail: (!detail.is_empty()).then(|| detail.to_owned()),
             errors: Vec::new(),
+            header: (outcome == Outcome::Unavailable).then_some((RETRY_AFTER, Self::RETRY_AFTER)),
             cause: None,
+        }
+    }
+
+    /// The same problem with another detail, worded for the caller.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// The same problem, whose response has this header.
+    #[must_use]
+    pub fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
         }
     }
 
@@ -100,8 +120,8 @@ impl Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.outcome == Outcome::Unavailable {
-            headers.insert(RETRY_AFTER, Self::RETRY_AFTER);
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
         }
         response
     }
@@ -110,10 +130,9 @@ impl Problem {
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
-            Rejection::NotJson(_) => Self {
-                detail: Some(rejection.to_string()),
-                ..Self::new(Outcome::MalformedBody)
-            },
+            Rejection::NotJson(_) => {
+                Self::new(Outcome::MalformedBody).with_detail(rejection.to_string())
+            }
             Rejection::NotAProduct(errors) => Self {
                 errors,
                 ..Self::new(Outcome::InvalidProduct)

@@ -18,6 +18,8 @@ impl Product {
     /// every rule that the JSON breaks.
     pub fn from_json(json: &[u8]) -> Result<Self, Rejection> {
         let text = str::from_utf8(json).map_err(|_| Rejection::NotJson("is not UTF-8".into()))?;
+        // A byte order mark, which RFC 8259 allows to ignore.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Err(Rejection::NotJson("is empty".into()));
         }

@@ -47,6 +47,19 @@ async fn it_lives_on_and_logs_no_product_and_no_secret() {
             (answered, _) => panic!("{event} was answered with {answered:?}"),
         }
     }
+    // A byte that is not UTF-8, and half a surrogate pair.
+    let half = event(r"\ud800", false).replace(r"\\ud800", r"\ud800");
+    let invalid = event("canary", false)
+        .replace("canary", "canary\u{1}")
+        .into_bytes();
+    let invalid: Vec<_> = invalid
+        .into_iter()
+        .map(|byte| if byte == 1 { 0xff } else { byte })
+        .collect();
+    for event in [half.as_bytes(), &invalid] {
+        let response = function.invoke(event).await.expect("a response");
+        assert_eq!(response["statusCode"], 400, "{response}");
+    }
     let created = function.insist(&event(&sent, false)).await;
     let created = created.expect("an answer");
     assert!(is_acknowledged(&created), "{created}");
