@@ -3,7 +3,7 @@
 use catalog::{Created, Outcome, Problem, Product, ProductRepository, Rejection, json};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
 };
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -83,7 +83,7 @@ fn not_a_product(rejection: Rejection, headers: &HeaderMap) -> Problem {
     if is_encoded && matches!(rejection, Rejection::NotJson(_)) {
         Problem::new(Outcome::UnsupportedMediaType)
             .with_detail("send it without a content coding")
-            .with_header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            .with_header("accept-encoding", "identity")
     } else {
         rejection.into()
     }

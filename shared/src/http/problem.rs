@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use lambda_http::http::header::{CONTENT_TYPE, HeaderValue};
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 
@@ -15,10 +15,10 @@ use crate::telemetry::call::last_error;
 #[derive(Debug)]
 pub struct Problem {
     outcome: Outcome,
-    title: &'static str,
     detail: Option<String>,
     errors: Vec<Violation>,
-    header: Option<(HeaderName, HeaderValue)>,
+    /// A name in lower case and a value.
+    header: Option<(&'static str, &'static str)>,
     /// For the log, not for the caller.
     cause: Option<lambda_http::Error>,
 }
@@ -27,7 +27,7 @@ impl Problem {
     /// How long a caller should wait before the next attempt, in seconds: DynamoDB splits a hot
     /// partition or adapts its capacity in seconds to minutes, and our own retries took up to five
     /// already.
-    const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+    const RETRY_AFTER: &str = "2";
 
     /// The problem with this outcome.
     ///
@@ -36,7 +36,7 @@ impl Problem {
     /// If the outcome is a success, which has no title.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        let title = outcome.title().expect("the outcome of a problem");
+        assert!(outcome.title().is_some(), "{outcome:?} is not a problem");
         let detail = match outcome {
             Outcome::TooLarge => "a product has at most 400 KB, including its field names",
             Outcome::UnsupportedMediaType => "send it with `Content-Type: application/json`",
@@ -46,10 +46,9 @@ impl Problem {
         };
         Self {
             outcome,
-            title,
             detail: (!detail.is_empty()).then(|| detail.to_owned()),
             errors: Vec::new(),
-            header: (outcome == Outcome::Unavailable).then_some((RETRY_AFTER, Self::RETRY_AFTER)),
+            header: (outcome == Outcome::Unavailable).then_some(("retry-after", Self::RETRY_AFTER)),
             cause: None,
         }
     }
@@ -63,9 +62,9 @@ impl Problem {
         }
     }
 
-    /// The same problem, whose response has this header.
+    /// The same problem, whose response has this header. Its name is in lower case.
     #[must_use]
-    pub fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
         Self {
             header: Some((name, value)),
             ..self
@@ -95,6 +94,7 @@ impl Problem {
             request_id: Option<&'a str>,
         }
 
+        let title = self.outcome.title().unwrap_or_default();
         let request_id = request_id(request);
         if let Some(cause) = self.cause {
             tracing::error!(
@@ -102,13 +102,12 @@ impl Problem {
                 apiRequestId = request_id,
                 error = chain(&*cause),
                 lastAttempt = last_error().filter(|_| self.outcome == Outcome::Unavailable),
-                "{}",
-                self.title
+                "{title}"
             );
         }
         let members = Members {
             r#type: format!("urn:problem-type:product-catalog:{}", self.outcome.name()),
-            title: self.title,
+            title,
             status: self.outcome.status().as_u16(),
             detail: self.detail.as_deref(),
             errors: &self.errors,
@@ -121,7 +120,7 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         if let Some((name, value)) = self.header {
-            headers.insert(name, value);
+            headers.insert(name, HeaderValue::from_static(value));
         }
         response
     }

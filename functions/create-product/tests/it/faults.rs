@@ -133,14 +133,14 @@ async fn killed(
     let mut function = Lambda::start_over(&binary(BINARY), faulty.url()).await;
     match moment {
         Moment::At(_) => {
-            function.send(&event(&sent));
+            function.send(event(&sent));
             faulty.struck().await;
         }
         Moment::After(time) => {
             // It has started once it has answered.
             let first = product(&format!("{id}-before"), "Amazon Echo", "", "89.99");
             function.insist(&event(&first)).await.expect("an answer");
-            function.send(&event(&sent));
+            function.send(event(&sent));
             sleep(time).await;
         }
     }
