@@ -64,9 +64,9 @@ test-cargo-lambda: build-tools ## README.md's lines for `cargo lambda`
 	$(BUILD)
 	node --test tests/clients/cargo-lambda.test.mjs
 
-test-browser: build-tools ## The page at /docs, in Chromium (SCREENSHOT=docs/reference.png takes the picture of it)
+test-browser: build-tools ## The page at /docs and a foreign page, in Chromium (SCREENSHOT=docs/reference.png takes a picture)
 	$(BUILD)
-	node --test tests/clients/reference.test.mjs
+	node --test tests/clients/reference.test.mjs tests/clients/foreign-page.test.mjs
 
 test-deployed: ## The contract, against a deployed API (CATALOG_URL=https://...)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored

@@ -1,5 +1,6 @@
+mod http;
+
 use std::fs::File;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use aws_credential_types::Credentials;
@@ -10,15 +11,13 @@ use catalog::{ProductRepository, https_client};
 use dynoxide::Database;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
+use crate::server::Server;
 use crate::serverless::serverless_yml;
 
-/// An embedded DynamoDB on loopback with the table of `serverless.yml`.
+/// An embedded DynamoDB on this machine with the table of `serverless.yml`.
 #[derive(Debug)]
-pub struct LocalDynamoDb {
-    address: SocketAddr,
-}
+pub struct LocalDynamoDb(Server);
 
 impl LocalDynamoDb {
     /// The table's name, the default of `serverless.yml` and the original's.
@@ -29,7 +28,7 @@ impl LocalDynamoDb {
     ///
     /// # Errors
     ///
-    /// When `file` cannot be opened or is no catalog, or no port is free.
+    /// If `file` cannot be opened or is not a catalog, or no port is free.
     pub async fn start(file: Option<&Path>) -> Result<Self, BoxError> {
         let database = match file {
             Some(file) => {
@@ -46,25 +45,28 @@ impl LocalDynamoDb {
     ///
     /// # Errors
     ///
-    /// When `database` is no catalog, or no port is free.
+    /// If the table in `database` is not a catalog, or no port is free.
     pub async fn over(database: Database) -> Result<Self, BoxError> {
-        if database
-            .list_tables(serde_json::from_value(json!({}))?)?
-            .table_names
-            .is_empty()
-        {
+        let tables = database.list_tables(serde_json::from_value(json!({}))?)?;
+        if tables.table_names.iter().any(|name| name == Self::TABLE) {
+            let described = json!({ "TableName": Self::TABLE });
+            let described = database.describe_table(serde_json::from_value(described)?)?;
+            let key = &serde_json::to_value(described)?["Table"]["KeySchema"];
+            if *key != table()["KeySchema"] {
+                return Err(
+                    format!("the key of its table {} is not the catalog's", Self::TABLE).into(),
+                );
+            }
+        } else {
             database.create_table(serde_json::from_value(table())?)?;
         }
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
-        Ok(Self { address })
+        Ok(Self(Server::start(0, http::routes(database)).await?))
     }
 
     /// Where AWS clients find it, with any credentials and any region.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.0.url()
     }
 
     /// The products in its table.

@@ -2,12 +2,15 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use lambda_http::Error;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,42 @@ use crate::serverless::serverless_yml;
 /// API Gateway's limit for a request body, in bytes.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// The body as the function gets it: API Gateway decodes it first.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html>
+///
+/// # Errors
+///
+/// API Gateway's response type, if it does not support the coding, or the body does not have it.
+pub fn decoded(headers: &HeaderMap, body: Bytes) -> Result<Bytes, &'static str> {
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    let codings = codings.flat_map(|line| line.to_str().unwrap_or("not text").split(','));
+    let codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
+    let mut codings = codings.filter(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let (coding, further) = (codings.next(), codings.next());
+    let plain: Box<dyn Read> = match coding {
+        None => return Ok(body),
+        Some(coding) if coding.eq_ignore_ascii_case("gzip") => {
+            Box::new(MultiGzDecoder::new(&*body))
+        }
+        Some(coding) if coding.eq_ignore_ascii_case("deflate") => {
+            Box::new(ZlibDecoder::new(&*body))
+        }
+        Some(_) => return Err("UNSUPPORTED_MEDIA_TYPE"),
+    };
+    // A few bytes can become gigabytes.
+    let mut decoded = Vec::new();
+    let read = plain
+        .take(MAX_BODY_BYTES as u64 + 1)
+        .read_to_end(&mut decoded);
+    if read.is_err() || further.is_some() {
+        Err("UNSUPPORTED_MEDIA_TYPE")
+    } else if decoded.len() > MAX_BODY_BYTES {
+        Err("REQUEST_TOO_LARGE")
+    } else {
+        Ok(decoded.into())
+    }
+}
 
 /// The REST proxy event of a request that was routed to `resource`.
 ///
@@ -86,17 +125,20 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
     Ok(response)
 }
 
-/// What API Gateway answers by itself, as `serverless.yml` has it say.
+/// The response that API Gateway makes by itself, as `serverless.yml` configures it.
 ///
 /// # Panics
 ///
-/// When `serverless.yml` says nothing for `response_type`.
+/// If `serverless.yml` has none for `response_type`.
 pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Body> {
     #[derive(Deserialize)]
-    struct Said {
+    #[serde(rename_all = "camelCase")]
+    struct Configured {
         status: u16,
         problem: String,
         title: String,
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -107,21 +149,28 @@ pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Bo
         request_id: &'a str,
     }
 
-    let said = serverless_yml()["custom"]["gatewayResponses"][response_type].clone();
-    let said: Said = serde_yaml_ng::from_value(said).expect("a response in serverless.yml");
+    let configured = serverless_yml()["custom"]["gatewayResponses"][response_type].clone();
+    let configured: Configured =
+        serde_yaml_ng::from_value(configured).expect("a response in serverless.yml");
     let problem = Problem {
-        r#type: format!("urn:problem-type:product-catalog:{}", said.problem),
-        title: &said.title,
-        status: said.status,
+        r#type: format!("urn:problem-type:product-catalog:{}", configured.problem),
+        title: &configured.title,
+        status: configured.status,
         request_id,
     };
-    Response::builder()
-        .status(said.status)
+    let mut response = Response::builder()
+        .status(configured.status)
         .header("cache-control", "no-store")
         .header("content-type", "application/problem+json")
         .header("x-content-type-options", "nosniff")
         .body(Body::from(serde_json::to_string(&problem).expect("JSON")))
-        .expect("a valid response")
+        .expect("a valid response");
+    let headers = configured.headers.into_iter().map(|(name, value)| {
+        let name = HeaderName::try_from(name).expect("a header name");
+        (name, HeaderValue::try_from(value).expect("a header value"))
+    });
+    response.headers_mut().extend(headers);
+    response
 }
 
 /// The last value of each name, and all values of each name: API Gateway sends both forms.

@@ -1,11 +1,12 @@
-//! The whole API on a developer's machine, and under test: both functions behind HTTP, over an
-//! embedded DynamoDB.
+//! The whole API on a developer's machine and in tests: both functions behind HTTP, over an embedded
+//! DynamoDB.
 
 mod api;
 mod docs;
 mod dynamodb;
 mod function;
 mod gateway;
+mod server;
 mod serverless;
 
 pub use api::LocalApi;

@@ -1,8 +1,9 @@
 //! `cargo run`: the whole API on this machine, until Ctrl-C.
 
-use std::io::{self, ErrorKind, IsTerminal, stdout};
+use std::env;
+use std::io::{self, ErrorKind, IsTerminal, Write, stdout};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::Parser;
 use local::{LocalApi, LocalDynamoDb};
@@ -10,7 +11,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 /// The product catalog on this machine: both functions over an embedded DynamoDB.
 #[derive(Parser)]
-#[command(bin_name = "cargo run --")]
+#[command(bin_name = "cargo run --", name = "product-catalog-service", version)]
 struct Arguments {
     /// The port on 127.0.0.1 to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 3000, value_name = "N")]
@@ -23,13 +24,15 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // A refused put is an answer here and no news; RUST_LOG shows what DynamoDB says, too.
+    // DynamoDB's refusals are part of a normal response. RUST_LOG shows them, too.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,dynoxide=off".into());
+    let is_colored = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     fmt()
-        .with_ansi(stdout().is_terminal())
+        .with_ansi(is_colored && stdout().is_terminal())
         .with_env_filter(filter)
         .with_target(false)
-        .without_time()
+        // Such as after `cargo run | head -1`.
+        .log_internal_errors(false)
         .init();
     match run(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,17 +68,24 @@ async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
             format!("cannot listen on port {port}: {error}; choose another with --port N")
         })?;
 
-    println!(
-        "{}",
-        welcome(&api.url(), &dynamodb.url(), LocalDynamoDb::TABLE)
-    );
-    tokio::signal::ctrl_c()
-        .await
-        .map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
-    println!("stopping");
-    api.stop()
-        .await
-        .map_err(|error| format!("stopped badly: {error}"))
+    say(&welcome(&api.url(), &dynamodb.url(), LocalDynamoDb::TABLE));
+    ctrl_c().await?;
+    say("stopping; Ctrl-C again stops at once");
+    tokio::select! {
+        () = api.stop() => Ok(()),
+        // The runtime would wait for what is still in progress.
+        pressed = ctrl_c() => pressed.and_then(|()| process::exit(130)),
+    }
+}
+
+async fn ctrl_c() -> Result<(), String> {
+    let pressed = tokio::signal::ctrl_c().await;
+    pressed.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))
+}
+
+/// Prints a line, if anybody still reads it.
+fn say(line: &str) {
+    writeln!(stdout(), "{line}").ok();
 }
 
 fn welcome(api: &str, dynamodb: &str, table: &str) -> String {

@@ -25,12 +25,12 @@ class ApiGatewayStage {
   }
 }
 
-function gatewayResponse(type, { status, problem, title, retryAfter }) {
+function gatewayResponse(type, { status, problem, title, headers: own = {} }) {
   const headers = {
     'Cache-Control': 'no-store',
     'Content-Type': 'application/problem+json',
     'X-Content-Type-Options': 'nosniff',
-    ...(retryAfter && { 'Retry-After': retryAfter }),
+    ...own,
   };
   const body = {
     type: `urn:problem-type:product-catalog:${problem}`,

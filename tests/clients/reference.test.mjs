@@ -1,30 +1,15 @@
 // The page at /docs, as a person uses it. `SCREENSHOT=FILE` keeps a picture of it.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { startBrowser } from './browser.mjs';
 import { startCatalog } from './local.mjs';
 
 const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
-/** The first browser on PATH of those that the tests know. */
-function browserPath() {
-  const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  const paths = names.flatMap((name) => process.env.PATH.split(delimiter).map((folder) => join(folder, name)));
-  const found = paths.find(existsSync);
-  assert.ok(found, `no browser on PATH: install one of ${names.join(', ')}`);
-  return found;
-}
-
 /** The page in a browser of its own, and what went wrong there or was asked for elsewhere. */
 async function open(test, url) {
-  const browser = await chromium.launch({
-    executablePath: browserPath(),
-    args: ['--disable-gpu', '--disable-quic', '--no-first-run'],
-  });
-  test.after(() => browser.close());
+  const browser = await startBrowser(test);
   const page = await browser.newPage({ viewport: { width: 1360, height: 760 }, colorScheme: 'light' });
   page.setDefaultTimeout(20_000);
   const wrong = [];

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use aws_sdk_dynamodb::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
 use super::errors::{Reaction, reaction};
 
@@ -17,6 +18,7 @@ impl Rejected {
     }
 }
 
+#[dyn_dispatch_hint]
 impl Intercept for Rejected {
     fn name(&self) -> &'static str {
         "Rejected"

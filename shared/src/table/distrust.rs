@@ -3,6 +3,7 @@ use aws_sdk_dynamodb::config::interceptors::AfterDeserializationInterceptorConte
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
 use super::errors::{Reaction, reaction};
 
@@ -13,6 +14,7 @@ use super::errors::{Reaction, reaction};
 #[derive(Debug)]
 pub(crate) struct Distrust;
 
+#[dyn_dispatch_hint]
 impl Intercept for Distrust {
     fn name(&self) -> &'static str {
         "Distrust"

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::interceptors::{
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use tokio::task_local;
 
@@ -68,6 +69,7 @@ pub(crate) async fn observed<T>(future: impl Future<Output = T>) -> (T, Option<C
 #[derive(Debug)]
 pub(crate) struct Observer;
 
+#[dyn_dispatch_hint]
 impl Intercept for Observer {
     fn name(&self) -> &'static str {
         "Observer"

@@ -1,0 +1,86 @@
+// A page of another origin, open in the browser of somebody who runs `cargo run`.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { startBrowser } from './browser.mjs';
+import { startCatalog } from './local.mjs';
+
+const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
+
+/** Serves an empty page on a free port, and ends with the test. */
+async function servePage(test) {
+  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<p>A page'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  test.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+/** Calls the embedded DynamoDB as an AWS client does, and returns its response. */
+async function callDynamoDb(url, operation, body) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `DynamoDB_20120810.${operation}` },
+    body: JSON.stringify(body),
+  });
+  return response.json();
+}
+
+test('a page of another origin can neither create products nor reach the table', async (test) => {
+  const { url, dynamodb } = await startCatalog(test);
+  const browser = await startBrowser(test);
+  const page = await browser.newPage();
+  await page.goto(await servePage(test));
+  const statuses = [];
+  page.on('response', (response) => statuses.push(response.status()));
+
+  const put = { TableName: 'PRODUCT_CATALOG', Item: { id: { S: '1001' } } };
+  const attempts = [
+    // What a page may send without asking first, and what it must ask for.
+    [`${url}/product/create`, 'no-cors', {}, ECHO],
+    [`${url}/product/create`, 'cors', { 'content-type': 'application/json' }, ECHO],
+    [dynamodb, 'no-cors', {}, put],
+    [dynamodb, 'cors', { 'x-amz-target': 'DynamoDB_20120810.PutItem' }, put],
+    [dynamodb, 'cors', { 'x-amz-target': 'DynamoDB_20120810.DeleteTable' }, { TableName: 'PRODUCT_CATALOG' }],
+    [dynamodb, 'cors', { 'x-amz-target': 'DynamoDB_20120810.Scan' }, { TableName: 'PRODUCT_CATALOG' }],
+  ];
+  for (const [target, mode, headers, body] of attempts) {
+    const read = await page.evaluate(
+      ([target, mode, headers, body]) =>
+        fetch(target, { method: 'POST', mode, headers, body: JSON.stringify(body) }).then(
+          (response) => response.text(),
+          () => '',
+        ),
+      [target, mode, headers, body],
+    );
+    assert.equal(read, '', `${target} ${mode}`);
+  }
+  // A form is sent like a link that is followed.
+  await page.evaluate((target) => {
+    document.body.innerHTML = `<form method="post" enctype="text/plain" action="${target}/product/create"><input name='{"id":"1001","title":"t","price":"1","description":"' value='"}'></form>`;
+    document.forms[0].submit();
+  }, url);
+  await page.waitForURL(`${url}/product/create`);
+  assert.match(await page.locator('body').textContent(), /does not respond to web pages of other origins/);
+  assert.ok(statuses.length > 0 && statuses.every((status) => status === 403), statuses.join());
+
+  const found = await fetch(`${url}/product/find/1001`);
+  assert.equal(found.status, 404);
+  const { Count } = await callDynamoDb(dynamodb, 'Scan', { TableName: 'PRODUCT_CATALOG' });
+  assert.equal(Count, 0);
+});
+
+test('a page whose name leads to this machine gets nothing from it', async (test) => {
+  const { url, dynamodb } = await startCatalog(test);
+  const browser = await startBrowser(test, ['--host-resolver-rules=MAP page.test 127.0.0.1']);
+  const page = await browser.newPage();
+  for (const target of [`${url}/docs`, dynamodb]) {
+    const response = await page.goto(target.replace('127.0.0.1', 'page.test'));
+    assert.equal(response.status(), 421);
+  }
+});
