@@ -49,8 +49,8 @@ async fn respond(
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = Uuid::new_v4().to_string();
-    let (parts, body) = request.into_parts();
-    let mut response = match invoke(&request_id, products, &parts, body).await {
+    let (mut parts, body) = request.into_parts();
+    let mut response = match invoke(&request_id, products, &mut parts, body).await {
         Ok(response) => response,
         Err(response_type) => {
             let response = gateway::response_of_its_own(response_type, &request_id);
@@ -76,7 +76,7 @@ type ResponseType = &'static str;
 async fn invoke(
     request_id: &str,
     products: ProductRepository,
-    parts: &Parts,
+    parts: &mut Parts,
     body: Body,
 ) -> Result<Response<Body>, ResponseType> {
     let (function, resource, parameters) =
@@ -92,7 +92,7 @@ async fn invoke(
                 "BAD_REQUEST_BODY"
             }
         })?;
-    let body = gateway::decoded(&parts.headers, body)?;
+    let body = gateway::decoded(&mut parts.headers, body)?;
     let event = gateway::event(request_id, resource, &parameters, parts, &body);
     // A task of its own: a panic ends the invocation and not the server, as on Lambda.
     let response =

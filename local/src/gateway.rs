@@ -22,13 +22,14 @@ use crate::serverless::serverless_yml;
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The body as the function gets it: API Gateway decodes it first.
+/// The body as the function gets it: API Gateway decodes it first. Whether it then removes the
+/// header is not documented; a function takes either.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html>
 ///
 /// # Errors
 ///
 /// API Gateway's response type, if it does not support the coding, or the body does not have it.
-pub fn decoded(headers: &HeaderMap, body: Bytes) -> Result<Bytes, &'static str> {
+pub fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<Bytes, &'static str> {
     let codings = headers.get_all(CONTENT_ENCODING).iter();
     let codings = codings.flat_map(|line| line.to_str().unwrap_or("not text").split(','));
     let codings = codings.map(str::trim).filter(|coding| !coding.is_empty());
@@ -54,6 +55,7 @@ pub fn decoded(headers: &HeaderMap, body: Bytes) -> Result<Bytes, &'static str> 
     } else if decoded.len() > MAX_BODY_BYTES {
         Err("REQUEST_TOO_LARGE")
     } else {
+        headers.remove(CONTENT_ENCODING);
         Ok(decoded.into())
     }
 }

@@ -70,15 +70,6 @@ impl Running {
         )
     }
 
-    /// Sends bytes that may be no valid request, and returns the first line of the response.
-    fn send(&self, address: &str, bytes: &str) -> String {
-        let mut stream = TcpStream::connect(address).expect("a connection");
-        stream.write_all(bytes.as_bytes()).expect("sent");
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).expect("text");
-        line.trim_end().to_owned()
-    }
-
     /// The address of its DynamoDB. Can be called once.
     fn dynamodb(&mut self) -> String {
         let mut line = String::new();
@@ -108,6 +99,15 @@ impl Running {
         self.output.read_to_string(&mut rest).expect("text");
         rest
     }
+}
+
+/// Sends bytes that may be no valid request, and returns the first line of the response.
+fn send(address: &str, bytes: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.write_all(bytes.as_bytes()).expect("sent");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("text");
+    line.trim_end().to_owned()
 }
 
 /// A file of this test's own, removed with its journal at the end.
@@ -368,7 +368,7 @@ fn web_pages_are_refused_on_both_ports() {
         ] {
             let request =
                 format!("POST {path} HTTP/1.1\r\n{headers}\r\ncontent-length: 2\r\n\r\n{{}}");
-            let got = running.send(address, &request);
+            let got = send(address, &request);
             // Without a web page, the request gets as far as its body.
             let expected = match status {
                 Some(status) => status,
@@ -378,10 +378,7 @@ fn web_pages_are_refused_on_both_ports() {
             assert_eq!(got, format!("HTTP/1.1 {expected}"), "{address} {headers}");
         }
         let absolute = format!("GET http://page.test{path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
-        assert_eq!(
-            running.send(address, &absolute),
-            "HTTP/1.1 421 Misdirected Request"
-        );
+        assert_eq!(send(address, &absolute), "HTTP/1.1 421 Misdirected Request");
     }
     let printed = running.stop();
     let refused = printed
@@ -415,7 +412,7 @@ fn a_request_that_no_function_gets_is_answered_and_logged_with_its_time() {
         ),
     ] {
         assert_eq!(
-            running.send(&address, &request),
+            send(&address, &request),
             format!("HTTP/1.1 {status}"),
             "{request}"
         );

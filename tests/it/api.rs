@@ -1,7 +1,11 @@
 //! What a caller sees: every row of the contract, over HTTP.
 //! `UPDATE_EXPECT=1 cargo test` rewrites the answers; read the diff.
 
+use std::io::Write;
+
 use expect_test::{Expect, expect};
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use reqwest::{Method, RequestBuilder};
 use tests::{Catalog, product, told};
 
@@ -314,6 +318,8 @@ async fn another_media_type_is_refused() {
                 create("application/jsonp"),
                 create("Application/JSON ; charset=UTF-8"),
                 // The original's callers send none.
+                create(""),
+                create(" ; charset=utf-8"),
                 catalog.request(Method::POST, "/product/create").body(ECHO),
             ]
         },
@@ -333,6 +339,16 @@ async fn another_media_type_is_refused() {
             201 Created
             cache-control: no-store
             location: /product/find/1001
+            {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
+
+            200 OK
+            cache-control: no-store
+            idempotent-replayed: true
+            {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
+
+            200 OK
+            cache-control: no-store
+            idempotent-replayed: true
             {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
 
             200 OK
@@ -449,6 +465,89 @@ async fn there_is_nothing_else() {
         "#]],
     )
     .await;
+}
+
+/// API Gateway ignores slashes at the end and doubled ones.
+#[tokio::test(start_paused = true)]
+async fn slashes_count_once() {
+    let catalog = Catalog::start().await;
+    for (n, path) in [
+        "/product/create/",
+        "//product/create",
+        "/product//create",
+        "///product///create///",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = n.to_string();
+        let sent = product(&id, "Amazon Echo", "", "89.99").to_string();
+        let created = catalog.request(Method::POST, path).body(sent).send().await;
+        let created = created.expect("a response");
+        assert_eq!(created.status(), 201, "{path}");
+        let location = created.headers()["location"].to_str().expect("text");
+        assert_eq!(location, format!("/product/find/{id}"), "{path}");
+        for path in [
+            format!("/product/find/{id}/"),
+            format!("//product//find//{id}//"),
+        ] {
+            let found = catalog.request(Method::GET, &path).send().await;
+            assert_eq!(found.expect("a response").status(), 200, "{path}");
+        }
+    }
+    for path in ["/product/find//", "/product//", "//"] {
+        let found = catalog.request(Method::GET, path).send().await;
+        assert_eq!(found.expect("a response").status(), 404, "{path}");
+    }
+}
+
+/// API Gateway decodes what it can, whether it is a product or not.
+#[tokio::test(start_paused = true)]
+async fn a_compressed_body_is_decoded() {
+    let catalog = Catalog::start().await;
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).expect("in memory");
+        encoder.finish().expect("in memory")
+    };
+    let deflate = |bytes: &[u8]| {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).expect("in memory");
+        encoder.finish().expect("in memory")
+    };
+    let echo = ECHO.as_bytes();
+    for (codings, body, status) in [
+        (&["gzip"][..], gzip(echo), 201),
+        (&["GZip"], gzip(echo), 200),
+        (&["deflate"], deflate(echo), 200),
+        (&["identity"], echo.to_vec(), 200),
+        (&["identity, gzip"], gzip(echo), 200),
+        (&[""], echo.to_vec(), 200),
+        (&["gzip"], gzip(b"{"), 400),
+        (&["gzip"], gzip(&b" ".repeat(3_000_000)), 413),
+        (&["gzip"], gzip(&b" ".repeat(11_000_000)), 413),
+        // It does not have its coding, or is cut off.
+        (&["gzip"], echo.to_vec(), 415),
+        (&["gzip"], gzip(echo)[..20].to_vec(), 415),
+        (&["deflate"], gzip(echo), 415),
+        (&["gzip"], Vec::new(), 415),
+        (&["br"], echo.to_vec(), 415),
+        (&["gzip, gzip"], gzip(&gzip(echo)), 415),
+        (&["gzip", "br"], gzip(echo), 415),
+    ] {
+        let request = catalog.create(body);
+        let request = codings.iter().fold(request, |request, coding| {
+            request.header("content-encoding", *coding)
+        });
+        let response = request.send().await.expect("a response");
+        assert_eq!(response.status(), status, "{codings:?}");
+        let accepted = response.headers().get("accept-encoding");
+        let expected = (status == 415).then_some("gzip, deflate");
+        assert_eq!(
+            accepted.map(|value| value.to_str().expect("text")),
+            expected
+        );
+    }
 }
 
 /// Each id by itself: whatever can be created can be found, where `Location` says and by its path.

@@ -1,7 +1,7 @@
 //! DynamoDB's API over HTTP.
 //!
 //! dynoxide's own server answers any web page, and takes no check in front of it:
-//! docs/decisions/0008-an-embedded-dynamodb-behind-our-own-server.md.
+//! docs/decisions/0008-our-own-server-for-the-embedded-dynamodb.md.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
