@@ -104,8 +104,8 @@ async fn invoke(
     })
 }
 
-/// The function behind a route, its resource and the path parameters. API Gateway ignores slashes at
-/// the end and doubled ones.
+/// The function behind a route, its resource and the path parameters. API Gateway ignores slashes
+/// at the end and doubled ones.
 fn route(method: &Method, path: &str) -> Option<(Function, &'static str, Value)> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let segments = [(); 4].map(|()| segments.next());

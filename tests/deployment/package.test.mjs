@@ -115,7 +115,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(line.requestId, '$context.requestId');
 
       const answers = ofType('AWS::ApiGateway::GatewayResponse');
-      assert.equal(answers.length, 8);
+      assert.equal(answers.length, 10);
       for (const [name, { Properties: answer }] of answers) {
         assert.ok(deployment.DependsOn.includes(name));
         assert.equal(answer.ResponseParameters['gatewayresponse.header.Content-Type'], "'application/problem+json'");
@@ -123,10 +123,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
         assert.equal(String(problem.status), answer.StatusCode);
         assert.equal(problem.requestId, '$context.requestId');
       }
-      const unknownRoute = answers.find(
-        ([, answer]) => answer.Properties.ResponseType === 'MISSING_AUTHENTICATION_TOKEN',
-      );
-      assert.equal(unknownRoute[1].Properties.StatusCode, '404');
+      const answerOf = (type) => answers.find(([, answer]) => answer.Properties.ResponseType === type)[1].Properties;
+      assert.equal(answerOf('MISSING_AUTHENTICATION_TOKEN').StatusCode, '404');
+      for (const [type, header, value] of [
+        ['THROTTLED', 'Retry-After', "'2'"],
+        ['UNSUPPORTED_MEDIA_TYPE', 'Accept-Encoding', "'gzip, deflate'"],
+      ]) {
+        assert.equal(answerOf(type).ResponseParameters[`gatewayresponse.header.${header}`], value);
+      }
     });
 
     await t.test('the address is an output', () => {

@@ -70,8 +70,8 @@ fn require_size(body: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// The problem with a body that is not a product. API Gateway decodes what callers compress, and may
-/// leave the header, so that the coding explains only a body that is not JSON.
+/// The problem with a body that is not a product. API Gateway decodes what callers compress, and
+/// may leave the header, so that the coding explains only a body that is not JSON.
 fn not_a_product(rejection: Rejection, headers: &HeaderMap) -> Problem {
     let is_identity = |value: &HeaderValue| {
         value.to_str().is_ok_and(|codings| {

@@ -86,8 +86,9 @@ impl ProductRepository {
     /// The longest wait before any retry.
     const LAST_BACKOFF: Duration = Duration::from_secs(1);
 
-    /// More attempts than these waits leave time for. If DynamoDB asks for shorter ones, a call still
-    /// leaves a part of the SDK's retry quota, which ends the retries when DynamoDB fails for long.
+    /// More attempts than these waits leave time for. If DynamoDB asks for shorter ones, a call
+    /// still leaves a part of the SDK's retry quota, which ends the retries when DynamoDB fails for
+    /// long.
     const ATTEMPTS: u32 = 30;
 
     /// The repository of a deployed function: `DYNAMODB_TABLE` names the table, and
