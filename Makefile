@@ -97,7 +97,7 @@ bench-instructions: release ## Instructions of init, first and warm call, and th
 	target/debug/instructions
 
 profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
-	CARGO_PROFILE_RELEASE_STRIP=none cargo lambda build --release --locked --lambda-dir target/profile \
+	cargo lambda build --release --locked --lambda-dir target/profile \
 	  $(addprefix --package ,$(notdir $(wildcard functions/*)))
 	$(BUILD)
 	LAMBDA_DIR=target/profile target/debug/instructions target/profile
@@ -138,7 +138,7 @@ format: build-tools ## Format every language
 	git ls-files -z | xargs -0 shfmt --find | xargs shfmt --indent 2 --write
 
 # Not asked of git: CodeBuild's source is no repository.
-dist/built-for-%: Cargo.lock Cargo.toml scripts/build.sh $(shell find .cargo functions shared -type f -not -path '*/tests/*') .venv/installed
+dist/built-for-%: Cargo.lock Cargo.toml scripts/build.sh scripts/zip.py $(shell find .cargo functions shared -type f -not -path '*/tests/*') .venv/installed
 	ARCHITECTURE=$* scripts/build.sh
 	touch $@
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds every function in functions/ for Lambda, and zips it into dist/.
-# scripts/package.sh packages the zips for a stage.
+# Builds every function in functions/ for Lambda, and zips it into dist/, without its debug symbols: these go to
+# dist/debug, to files that are named after the build's id. scripts/package.sh packages the zips for a stage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
@@ -12,16 +12,27 @@ if [[ ! $architecture =~ ^(arm64|x86_64)$ ]]; then
 fi
 
 rm -rf dist
-mkdir dist
+mkdir -p dist/debug
 # The folder of a build, which CodeBuild makes anew each time, must not be told by what is built in it.
-export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=."
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. -Clink-arg=-Wl,--build-id=sha1"
+# Rust's own, because the system's knows only the system's architecture.
+sysroot=$(rustc --print sysroot)
+objcopy() {
+  LD_LIBRARY_PATH=$sysroot/lib "$sysroot"/lib/rustlib/*/bin/rust-objcopy "$@"
+}
 functions=(functions/*)
 functions=("${functions[@]#functions/}")
 cargo lambda build --release --locked "--${architecture/_/-}" "${functions[@]/#/--package=}"
 for function in "${functions[@]}"; do
+  bootstrap=target/lambda/$function/bootstrap
+  # Behind the note's head of 16 bytes.
+  objcopy --dump-section ".note.gnu.build-id=$bootstrap.note" "$bootstrap"
+  build=$(tail --bytes +17 "$bootstrap.note" | od -An -tx1 | tr -d ' \n')
+  objcopy --only-keep-debug "$bootstrap" "dist/debug/$build.debug"
+  objcopy --strip-all "$bootstrap"
   # A zip keeps the time and the mode of its files: fixed ones, so that equal code has an equal hash.
-  chmod 755 "target/lambda/$function/bootstrap"
-  TZ=UTC touch --date 1980-01-01 "target/lambda/$function/bootstrap"
-  TZ=UTC python3 -m zipfile --create "dist/$function.zip" "target/lambda/$function/bootstrap"
+  chmod 755 "$bootstrap"
+  TZ=UTC touch --date 1980-01-01 "$bootstrap"
+  TZ=UTC python3 scripts/zip.py "dist/$function.zip" "$bootstrap"
 done
 sha256sum dist/*.zip

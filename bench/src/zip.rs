@@ -3,7 +3,7 @@ use std::{env, fs, process};
 
 use tokio::process::Command;
 
-/// The size of a file's zip in bytes, made as scripts/package.sh makes it.
+/// The size of a file's zip in bytes, made as scripts/build.sh makes it.
 ///
 /// # Panics
 ///
@@ -12,7 +12,7 @@ pub async fn zip_size(file: &Path) -> u64 {
     let zip = env::temp_dir().join(format!("product-catalog-bench-{}.zip", process::id()));
     let mut command = Command::new("python3");
     command
-        .args(["-m", "zipfile", "--create"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/zip.py"))
         .arg(&zip)
         .arg(file);
     assert!(command.status().await.expect("python3 runs").success());

@@ -6,4 +6,5 @@
 pub(crate) mod call;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod panic;
 pub(crate) mod trace;

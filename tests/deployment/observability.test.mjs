@@ -7,8 +7,9 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { forStage, root, Workspace } from './workspace.mjs';
 
-// What the functions write into their log: every outcome, and a line with every field.
-const [outcomes, line] = execFileSync(path.join(root, 'target/debug/log'), {
+const LOG = path.join(root, 'target/debug/log');
+// What the functions write into their log: every outcome, a line with every field, and a panic.
+const [outcomes, line, panic] = execFileSync(LOG, {
   encoding: 'utf8',
   env: { ...process.env, AWS_LAMBDA_LOG_FORMAT: 'JSON' },
 })
@@ -38,7 +39,7 @@ const OUTCOMES = {
   find: ['found', 'not-modified', 'product-not-found', 'malformed-request', 'unavailable', 'internal-error'],
 };
 // The fields that a query may ask for, besides CloudWatch's own, which begin with @.
-const FIELDS = ['error', ...Object.keys(line)];
+const FIELDS = ['error', 'lastAttempt', ...Object.keys(line), ...Object.keys(panic)];
 
 test('the functions have these metrics, outcomes and fields', () => {
   assert.deepEqual(outcomes.map(({ name }) => name).sort(), [...new Set(Object.values(OUTCOMES).flat())].sort());
@@ -48,6 +49,19 @@ test('the functions have these metrics, outcomes and fields', () => {
   });
   for (const field of ['apiRequestId', 'coldStart', 'Latency', 'Outcome', 'requestId', 'route'])
     assert.ok(FIELDS.includes(field), field);
+});
+
+test('a panic is logged with offsets that lead to source lines, and the build that they belong to', () => {
+  assert.equal(panic.level, 'ERROR');
+  assert.equal(panic.message, 'panicked: on purpose');
+  assert.match(panic.place, /^tests\/src\/bin\/log\.rs:\d+:\d+$/);
+  const notes = execFileSync('readelf', ['--notes', LOG], { encoding: 'utf8' });
+  assert.ok(notes.includes(`Build ID: ${panic.build}`), notes);
+  const offsets = panic.backtrace.split(' ');
+  const options = ['--functions', '--inlines', '--demangle', '--pretty-print'];
+  const lines = execFileSync('addr2line', [`--exe=${LOG}`, ...options, ...offsets], { encoding: 'utf8' });
+  const place = panic.place.slice(0, panic.place.lastIndexOf(':'));
+  assert.match(lines, new RegExp(`log::panic_on_purpose at \\S*${place}`));
 });
 
 // What AWS's services tell, from their documentation, with the dimensions that it is told by.

@@ -37,11 +37,14 @@ export class Workspace {
 
   /** Puts a command before all others of its name: a line of bash. */
   async command(name, line) {
-    await writeFile(
-      this.path('bin', name),
-      `#!/usr/bin/env bash\necho "${name} $*" >>"${this.path('calls')}"\n${line}\n`,
-    );
-    await chmod(this.path('bin', name), 0o755);
+    await this.executable(path.join('bin', name), `echo "${name} $*" >>"${this.path('calls')}"\n${line}`);
+  }
+
+  /** Writes a script of bash. */
+  async executable(file, lines) {
+    await mkdir(this.path(path.dirname(file)), { recursive: true });
+    await writeFile(this.path(file), `#!/usr/bin/env bash\n${lines}\n`);
+    await chmod(this.path(file), 0o755);
   }
 
   /** Puts a line of bash in place of osls, which would call AWS. */
@@ -78,8 +81,13 @@ export class Workspace {
     });
   }
 
-  /** Builds with scripts/build.sh, over a cargo that builds in no time. */
+  /** Builds with scripts/build.sh, over a cargo and an objcopy that take no time. */
   async build(env) {
+    await this.executable('bin/rustc', 'echo sysroot');
+    await this.executable(
+      'sysroot/lib/rustlib/host/bin/rust-objcopy',
+      'case $1 in --dump-section) printf %036d 0 >"${2#*=}" ;; --only-keep-debug) touch "$3" ;; esac',
+    );
     await this.command(
       'cargo',
       'for f in functions/*; do f=target/lambda/${f#functions/}; mkdir -p "$f"; echo "$f" >"$f/bootstrap"; done',

@@ -117,12 +117,13 @@ def receive_tools(source: pathlib.Path) -> str:
     return "make tools"
 
 
-def receive_zips(source: pathlib.Path) -> str:
-    zips = sorted((ROOT / "dist").glob("*.zip"))
-    expect(zips, "make release has left zips in dist/")
-    (source / "dist").mkdir(exist_ok=True)
-    for each in zips:
-        shutil.copy2(each, source / "dist")
+def receive_build(source: pathlib.Path) -> str:
+    built = [*sorted((ROOT / "dist").glob("*.zip")), *sorted((ROOT / "dist/debug").iterdir())]
+    expect(built, "make release has left zips and symbols in dist/")
+    for each in built:
+        copy = source / each.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(each, copy)
     return "make release"
 
 
@@ -131,7 +132,7 @@ RECEIVED = {
     "Build": {
         "make build-tools": receive_tools,
         "make test-api": lambda _: "make test-rust",
-        "scripts/build.sh": receive_zips,
+        "scripts/build.sh": receive_build,
         "make sbom": lambda _: "nobody, because only make verify runs it",
     },
     "Deploy": {"npm ci --omit=dev --no-audit --no-fund": receive_tools},

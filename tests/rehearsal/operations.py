@@ -1,6 +1,8 @@
 """What an engineer does when paged, and to migrate: docs/runbook.md and docs/migrate.md."""
 
 import json
+import re
+import subprocess
 import time
 
 from aws import ARCHITECTURE, REGION, ROOT, SERVICE, TARGET, Aws, expect, root_of
@@ -39,6 +41,8 @@ class Operations:
         expect(request in line and "404" in line, f"the log tells how request {request} was answered: {line}")
         self.report.detail(f"request {request} is in the log, with the answer 404")
 
+        self.source_lines()
+
         self.guide.run("Restore the table", RUNBOOK, slice(1), WHEN=now(), **stage)
         table, spoilt = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
@@ -55,6 +59,17 @@ class Operations:
         expect("memory: 128" in (self.guide.clone / "serverless.yml").read_text(), "the functions are as before")
         expect(self.pipeline.pushed("master"), "a push of what was before starts the pipeline")
         self.report.detail("EventBridge's rule matches, and starts the pipeline with what was before")
+
+    def source_lines(self):
+        """The source line of an offset in a function that was deployed: one that no request can make panic."""
+        symbols = next((ROOT / "dist/debug").iterdir())
+        listed = subprocess.run(["nm", "--demangle", symbols], check=True, capture_output=True, text=True).stdout
+        [offset] = re.findall(r"(?m)^(\w+) t catalog::table::repository::to_product$", listed)[:1] or [None]
+        expect(offset, f"{symbols} names our functions")
+        chosen = {"BUILD": symbols.stem, "BACKTRACE": f"0x{offset}", "STAGE": "DEV"}
+        line = self.guide.run("A panic", RUNBOOK, **chosen).strip()
+        expect("shared/src/table/repository.rs:" in line, f"the offset is a line of the source: {line}")
+        self.report.detail(f"0x{offset} of build {symbols.stem} is {line}")
 
     def page(self) -> str:
         """The URL of a queue to which the alarms are sent, as to an engineer's pager."""

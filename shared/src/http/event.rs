@@ -10,8 +10,6 @@ use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, Error, Request, RequestExt};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -124,16 +122,10 @@ fn request(parsed: LambdaRequest, event: &RawValue) -> Result<Request, Error> {
 /// The path parameters as text, without those that are none. A REST API passes them as the caller
 /// wrote them, and an HTTP API decodes them, whatever the format of its events.
 fn decode(parameters: HashMap<String, String>, event: &RawValue) -> HashMap<String, String> {
-    /// Only the events of an HTTP API have it.
-    #[derive(Deserialize)]
-    struct Version {
-        version: Option<IgnoredAny>,
-    }
-
     let is_encoded = parameters.values().any(|value| value.contains('%'));
-    if !is_encoded
-        || serde_json::from_str(event.get()).is_ok_and(|event: Version| event.version.is_some())
-    {
+    // Only the events of an HTTP API have a version.
+    let is_of_http_api = || members(event).is_some_and(|event| event.contains_key("version"));
+    if !is_encoded || is_of_http_api() {
         return parameters;
     }
     let decoded = parameters.into_iter().filter_map(|(name, value)| {
@@ -146,10 +138,7 @@ fn decode(parameters: HashMap<String, String>, event: &RawValue) -> HashMap<Stri
 /// Recovers just enough of an unreadable event to respond to it. What it does not need can have any
 /// content, such as half a surrogate pair.
 fn addressee(event: &RawValue) -> Option<Request> {
-    type Members<'a> = HashMap<String, &'a RawValue>;
-
-    let event: Members = serde_json::from_str(event.get()).ok()?;
-    let context: Members = serde_json::from_str(event.get("requestContext")?.get()).ok()?;
+    let context = members(members(event)?.get("requestContext")?)?;
     let text = |name| serde_json::from_str::<String>(context.get(name)?.get()).ok();
     // Every kind of API has an id.
     text("apiId")?;
@@ -165,4 +154,9 @@ fn addressee(event: &RawValue) -> Option<Request> {
         RequestContext::ApiGatewayV2(context)
     };
     Some(Request::default().with_request_context(context))
+}
+
+/// The members of a JSON object, each as it is written.
+fn members(object: &RawValue) -> Option<HashMap<String, &RawValue>> {
+    serde_json::from_str(object.get()).ok()
 }

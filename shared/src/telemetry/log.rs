@@ -11,6 +11,7 @@ use tracing_subscriber::fmt;
 
 use super::call::Call;
 use super::metrics::Metadata;
+use super::panic::log_panics;
 use super::trace::trace_id;
 
 /// True until the first response of this process.
@@ -21,7 +22,7 @@ static JSON: OnceLock<bool> = OnceLock::new();
 
 /// Starts a function's log on standard output, in the format and from the level set by Lambda's
 /// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
-/// A level that `tracing` does not have means `INFO`.
+/// A level that `tracing` does not have means `INFO`. From then on, panics are logged, too.
 ///
 /// # Panics
 ///
@@ -40,6 +41,7 @@ pub fn init_log() {
         log.with_ansi(false).without_time().init();
     }
     JSON.set(json).expect("one log");
+    log_panics();
 }
 
 /// What the log says about one response.

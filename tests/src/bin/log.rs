@@ -1,5 +1,5 @@
-//! Prints what the log can contain, as JSON for tests in other languages: every outcome, and a line
-//! with every field, if `AWS_LAMBDA_LOG_FORMAT` is `JSON`.
+//! Prints what the log can contain, as JSON for tests in other languages: every outcome, and, if
+//! `AWS_LAMBDA_LOG_FORMAT` is `JSON`, a line with every field and one about a panic.
 
 use catalog::{Outcome, init_log, serve};
 use create_product::{ROUTE, create};
@@ -28,4 +28,11 @@ async fn main() {
     serve(ROUTE, &dynamodb.products(), event, create)
         .await
         .expect("an event of API Gateway");
+    let panicked = tokio::spawn(async { panic_on_purpose() });
+    panicked.await.expect_err("a panic");
+}
+
+#[inline(never)]
+fn panic_on_purpose() {
+    panic!("on purpose");
 }
