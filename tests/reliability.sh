@@ -19,9 +19,11 @@ echo "| every answer is as openapi.yaml says | requests made by schemathesis | $
   cat <<TEXT
 # Reliability
 
-What is promised, and what became of it in one run: \`make reliability\` wrote this page. The faults are injected on
-the way to an embedded DynamoDB, for create and find, into the first attempt, the first two, or all. What AWS
-itself does was not measured.
+Each promise, and how often it was kept in one run of \`make reliability\`, which writes this page. The faults are injected
+between the functions and an embedded DynamoDB: for create and find, into the first request, the first two, or all.
+
+Nothing of this was run on AWS. In particular, it is not shown that Lambda starts a new sandbox, with new credentials, after
+a function has responded and ended; the tests show that the function ends in this order.
 
 | promise | under | cases | failures |
 |---|---|---|---|

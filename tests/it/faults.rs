@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
-use catalog::ProductRepository;
+use catalog::{ProductRepository, Reaction};
 use expect_test::expect;
 use local::{Function, LocalDynamoDb};
 use reqwest::RequestBuilder;
+use serde_json::Value;
 use tests::{Catalog, told};
 use tokio::net::TcpListener;
 use tokio::time::{Duration, Instant};
@@ -73,6 +74,11 @@ async fn what_a_retry_can_heal_is_retried_and_then_unavailable() {
             r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"canary"}"#,
         ),
         (503, "canary"),
+        // From something before DynamoDB.
+        (404, "canary"),
+        (429, "canary"),
+        (200, ""),
+        (200, "canary"),
     ] {
         let (url, calls) = always(status, body).await;
         let catalog = Catalog::start_with(&url).await;
@@ -181,6 +187,48 @@ async fn a_write_whose_answer_is_lost_is_answered_as_a_success() {
     );
 }
 
+/// A store that is compatible with DynamoDB, but refuses a write without returning what is stored.
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_without_the_stored_item_is_compared_with_it() {
+    let behind = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let direct = Catalog::start_with(&behind.url()).await;
+    let url = behind.url();
+    let client = reqwest::Client::new();
+    // Loses the product that is being deleted as soon as it has refused the write.
+    let deleted = Arc::new(AtomicUsize::new(0));
+    let is_deleted = Arc::clone(&deleted);
+    let forgetful = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
+        let is_get = headers["x-amz-target"]
+            .to_str()
+            .expect("text")
+            .ends_with("GetItem");
+        if is_get && is_deleted.load(SeqCst) == 1 {
+            return (StatusCode::OK, Bytes::from_static(b"{}"));
+        }
+        let response = client.post(&url).headers(headers).body(body).send().await;
+        let response = response.expect("a response");
+        let (status, body) = (response.status(), response.bytes().await.expect("a body"));
+        let mut error: Value = serde_json::from_slice(&body).expect("JSON");
+        if status == 400 {
+            error.as_object_mut().expect("an object").remove("Item");
+            return (status, error.to_string().into());
+        }
+        (status, body)
+    });
+    let catalog = Catalog::start_with(&serve(forgetful).await).await;
+
+    let status = async |request: RequestBuilder| request.send().await.expect("a response").status();
+    assert_eq!(status(catalog.create(ECHO)).await, 201);
+    let again = catalog.create(ECHO).send().await.expect("a response");
+    assert_eq!(again.status(), 200);
+    assert_eq!(again.headers()["idempotent-replayed"], "true");
+    let other = ECHO.replace("89.99", "1.00");
+    assert_eq!(status(catalog.create(other.clone())).await, 409);
+    assert_eq!(status(direct.find("1001")).await, 200);
+    deleted.store(1, SeqCst);
+    assert_eq!(told(catalog.create(other)).await, UNAVAILABLE);
+}
+
 /// The clock stands still but for time-outs, so that other work on this machine is no part of it.
 #[tokio::test(start_paused = true)]
 async fn priming_takes_at_most_200_ms_of_an_init() {
@@ -258,6 +306,19 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         let request_id = answer.headers()["x-amzn-requestid"].to_str().expect("text");
         request_ids.push(request_id.to_owned());
     }
+    // Each error of DynamoDB, by its code.
+    let mut of_dynamodb = Vec::new();
+    for (code, _) in Reaction::BY_CODE {
+        let error =
+            format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"m"}}"#);
+        let (url, _) = always(400, error.leak()).await;
+        let catalog = Catalog::start_with(&url).await;
+        let response = catalog.find("1001").send().await.expect("a response");
+        let request_id = response.headers()["x-amzn-requestid"]
+            .to_str()
+            .expect("text");
+        of_dynamodb.push((code, request_id.to_owned()));
+    }
     // A connection that the SDK closes is none of an operator's business.
     let (failing, _) = always(503, "").await;
     let catalog = Catalog::start_with(&failing).await;
@@ -269,6 +330,16 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         "a product is in the log:\n{log}"
     );
     assert!(!log.contains("connection for closure"), "{log}");
+    for (code, request_id) in of_dynamodb {
+        let errors = log
+            .lines()
+            .filter(|line| line.starts_with("ERROR") && line.contains(&request_id));
+        let errors: Vec<_> = errors.collect();
+        assert!(
+            errors.len() == 1 && errors[0].contains(code),
+            "{code}: {errors:?}"
+        );
+    }
     for (n, request_id) in request_ids.iter().enumerate() {
         log = log.replace(request_id, &format!("<request {n}>"));
     }

@@ -66,6 +66,13 @@ class Operations:
         listed = subprocess.run(["nm", "--demangle", symbols], check=True, capture_output=True, text=True).stdout
         [offset] = re.findall(r"(?m)^(\w+) t catalog::table::repository::to_product$", listed)[:1] or [None]
         expect(offset, f"{symbols} names our functions")
+        for zipped in (ROOT / "dist").glob("*.zip"):
+            unpacked = self.pipeline.unpacked(zipped.stem, zipped) / "bootstrap"
+            read = ["readelf", "--notes", "--section-headers", "--wide", unpacked]
+            told = subprocess.run(read, check=True, capture_output=True, text=True).stdout
+            build = re.search(r"Build ID: (\w+)", told)[1]
+            expect((ROOT / f"dist/debug/{build}.debug").exists(), f"{zipped.name} has its symbols in dist/debug")
+            expect(not re.search(r"\.debug|\.symtab", told), f"{zipped.name} has no debug information")
         chosen = {"BUILD": symbols.stem, "BACKTRACE": f"0x{offset}", "STAGE": "DEV"}
         line = self.guide.run("A panic", RUNBOOK, **chosen).strip()
         expect("shared/src/table/repository.rs:" in line, f"the offset is a line of the source: {line}")
