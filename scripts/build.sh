@@ -17,8 +17,9 @@ mkdir -p dist/debug
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. -Clink-arg=-Wl,--build-id=sha1"
 # Rust's own, because the system's knows only the system's architecture.
 sysroot=$(rustc --print sysroot)
+programs=("$sysroot"/lib/rustlib/*/bin/rust-objcopy)
 objcopy() {
-  LD_LIBRARY_PATH=$sysroot/lib "$sysroot"/lib/rustlib/*/bin/rust-objcopy "$@"
+  LD_LIBRARY_PATH="$sysroot/lib" "${programs[0]}" "$@"
 }
 functions=(functions/*)
 functions=("${functions[@]#functions/}")
