@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 
-/// What to do about an error of DynamoDB. If it is the last that a call gets, it is an `ERROR` in the
-/// log, because the caller gets a 5xx.
+/// What to do about an error of DynamoDB. If it is the last that a call gets, it is an `ERROR` in
+/// the log, because the caller gets a 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
     /// Retry, then respond with 503: the table, the partition or the account gets more requests
