@@ -4,7 +4,7 @@ use bench::Call;
 
 use crate::figures::{Under, What};
 use crate::markdown::{megabytes, number};
-use crate::page::{Run, function};
+use crate::run::{Run, function};
 use crate::subject::Subject;
 
 /// In MB.

@@ -7,7 +7,7 @@ use bench::Call;
 use crate::SIZES;
 use crate::figures::{Figures, Under, What};
 use crate::markdown::number;
-use crate::page::function;
+use crate::run::function;
 use crate::subject::Subject;
 
 const WIDTH: f64 = 760.0;

@@ -1,6 +1,5 @@
 //! docs/performance.md: what stands between its markers.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -10,25 +9,12 @@ use bench::Call;
 use crate::figures::{Figures, Under, What};
 use crate::markdown::{head, megabytes, number, row, wrapped};
 use crate::quota::{MEMORIES, PERIOD, share};
+use crate::run::{Run, function};
 use crate::subject::Subject;
 use crate::{ITEMS, SIZES, WARM, WARM_OF_A_SIZE, WARM_UNDER_A_QUOTA, bars};
 
 const BEGIN: &str = "<!-- `make bench` writes what follows. -->\n";
 const END: &str = "<!-- The end of what `make bench` writes. -->\n";
-
-/// What the page is made of.
-pub struct Run {
-    pub figures: Figures,
-    /// Of what is deployed: as it is, and as a zip.
-    pub sizes: BTreeMap<(Subject, &'static str), (u64, u64)>,
-    pub machine: String,
-    pub rounds: usize,
-    pub delay: u64,
-    /// How many certificates the system has.
-    pub roots: usize,
-    /// Why no share of a CPU could be given.
-    pub no_quota: Option<String>,
-}
 
 /// Puts what was measured in the place of what was there.
 pub fn write(page: &str, start: &str, size: &str) {
@@ -84,15 +70,6 @@ pub fn page(run: &Run) -> String {
     page += "\n## Growing with the table\n\n";
     page += &tables(&run.figures);
     page
-}
-
-/// A function by its path: what a row is about.
-pub fn function(call: &str) -> &'static str {
-    if call == Call::FOUND.name {
-        "find"
-    } else {
-        "create"
-    }
 }
 
 fn both(figures: &Figures, subject: Subject, call: &str, under: Under, what: What) -> String {
