@@ -84,10 +84,6 @@ impl Call {
     }
 
     /// API Gateway's event.
-    ///
-    /// # Panics
-    ///
-    /// Never.
     #[must_use]
     pub fn event(&self) -> String {
         let mut event: Value = serde_json::from_str(self.event).expect("JSON");
@@ -100,10 +96,6 @@ impl Call {
     }
 
     /// Checks status and body of an answer.
-    ///
-    /// # Panics
-    ///
-    /// When it is another than it must be.
     pub fn check(&self, answer: &Value) {
         assert_eq!(answer["statusCode"], self.status, "{}: {answer}", self.name);
         let body = answer["body"].as_str().unwrap_or_default();

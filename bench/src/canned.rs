@@ -30,10 +30,6 @@ pub struct Canned {
 impl Canned {
     /// Starts it on a free port, with certificates of its own:
     /// RSA-2048, a root, an authority and a server, as DynamoDB's are.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start(delay: Duration) -> Self {
         let (config, root) = certificates();
         let authority =
@@ -64,10 +60,6 @@ impl Canned {
     }
 
     /// What a function has in its environment, to reach it and to log as deployed.
-    ///
-    /// # Panics
-    ///
-    /// When the folder for temporary files has no name in UTF-8.
     #[must_use]
     pub fn variables(&self) -> [(&str, &str); 7] {
         [

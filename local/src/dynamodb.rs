@@ -82,10 +82,6 @@ impl LocalDynamoDb {
     }
 
     /// How an AWS client reaches any DynamoDB on this machine.
-    ///
-    /// # Panics
-    ///
-    /// If the linked cryptography has no TLS.
     #[must_use]
     pub fn config_at(url: &str) -> Builder {
         aws_sdk_dynamodb::Config::builder()

@@ -128,10 +128,6 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
 }
 
 /// The response that API Gateway makes by itself, as `serverless.yml` configures it.
-///
-/// # Panics
-///
-/// If `serverless.yml` has none for `response_type`.
 pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Body> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -23,10 +23,6 @@ pub fn share(all: usize) -> usize {
 
 /// A function's binary as `cargo test` built it; under `make reliability`, the one that is
 /// deployed.
-///
-/// # Panics
-///
-/// When that one is not there.
 #[must_use]
 pub fn binary(built_by_test: &str) -> PathBuf {
     let built_by_test = Path::new(built_by_test);
@@ -38,10 +34,6 @@ pub fn binary(built_by_test: &str) -> PathBuf {
 }
 
 /// Tells how many cases of a promise were run with what going wrong, and fails with the failures.
-///
-/// # Panics
-///
-/// When there are failures, or none were looked for.
 pub fn hold(promise: &str, under: &str, cases: usize, failures: &[String]) {
     println!(
         "{promise} | {under} | {cases} cases | {} failures",

@@ -36,10 +36,6 @@ pub struct Catalog {
 
 impl Catalog {
     /// Starts everything on free ports, in memory.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start() -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
         let url = dynamodb.url();
@@ -47,10 +43,6 @@ impl Catalog {
     }
 
     /// The same, with the API reaching its DynamoDB at `url`.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start_with(url: &str) -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
         Self::over(dynamodb, url).await
@@ -122,11 +114,6 @@ pub fn product(id: &str, title: &str, description: &str, price: &str) -> Value {
 }
 
 /// The answer as text: status, the headers that tell something, body.
-///
-/// # Panics
-///
-/// When there is no answer, it has not the media type of its kind, or a problem doesn't name its
-/// request.
 pub async fn told(request: RequestBuilder) -> String {
     /// Beside `Content-Type`, which is the same for all answers of a kind.
     const TELLING: [&str; 5] = [

@@ -10,10 +10,6 @@ use crate::Lambda;
 
 /// What the binary asks DynamoDB before its first event, and how it answers that event afterwards,
 /// when DynamoDB refuses every call, never answers, or is away.
-///
-/// # Panics
-///
-/// When the binary asks nothing, or ends.
 pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
     let (tell, mut told) = unbounded_channel();
     let refusing = Router::new().fallback(async move |headers: HeaderMap, body: String| {

@@ -21,10 +21,6 @@ use tokio::task::JoinHandle;
 /// [`Lambda::insist`] does, and returns its answers.
 ///
 /// It has no other environment than `variables` and what Lambda sets.
-///
-/// # Panics
-///
-/// When the binary ends, fails or doesn't answer.
 pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -> Vec<Value> {
     let mut function = Lambda::start(binary, variables).await;
     let mut answers = Vec::new();
@@ -62,19 +58,11 @@ impl Lambda {
         "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
     /// Starts it with no other environment than `variables` and what Lambda sets.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start(binary: impl AsRef<OsStr>, variables: &[(&str, &str)]) -> Self {
         Self::start_by(Command::new(binary), variables).await
     }
 
     /// Starts it by a command of several words.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start_by(mut command: Command, variables: &[(&str, &str)]) -> Self {
         const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
@@ -167,10 +155,6 @@ impl Lambda {
     }
 
     /// When it asks for its next event: its init is over, or an answer's work.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
     pub async fn asks(&mut self) -> Instant {
         tokio::select! {
             at = self.asked.recv() => at.expect("it asks"),
@@ -179,20 +163,12 @@ impl Lambda {
     }
 
     /// The process's id.
-    ///
-    /// # Panics
-    ///
-    /// When it has ended.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.id().expect("it runs")
     }
 
     /// Ends it as a service manager would (SIGTERM), and waits for its end.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn end(mut self) {
         let told = Command::new("kill").arg(self.id().to_string()).status();
         assert!(told.await.expect("kill runs").success());
@@ -212,10 +188,6 @@ impl Lambda {
     }
 
     /// Sends it an event.
-    ///
-    /// # Panics
-    ///
-    /// When nobody takes it.
     pub fn send(&self, event: impl AsRef<[u8]>) {
         let event = event.as_ref().to_owned();
         self.events.send(event).expect("it is taken");
@@ -226,10 +198,6 @@ impl Lambda {
     /// # Errors
     ///
     /// That error.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
     pub async fn invoke(&mut self, event: impl AsRef<[u8]>) -> Result<Value, Value> {
         self.invoke_timed(event).await.1
     }
@@ -240,10 +208,6 @@ impl Lambda {
     /// # Errors
     ///
     /// The error that Lambda is told.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
     pub async fn insist(&mut self, event: &str) -> Result<Value, Value> {
         const MORE: usize = 9;
 
@@ -258,10 +222,6 @@ impl Lambda {
     }
 
     /// The same as [`invoke`](Self::invoke), with the time at which the answer was there.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
     pub async fn invoke_timed(
         &mut self,
         event: impl AsRef<[u8]>,
@@ -275,10 +235,6 @@ impl Lambda {
 
     /// Waits until it ends by itself. Returns its status, how often it asked for an event, and its
     /// log.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be waited for.
     pub async fn ended(mut self) -> (ExitStatus, usize, String) {
         let status = self.process.wait().await.expect("it ends");
         let log = self.log.await.expect("it was read");
@@ -286,10 +242,6 @@ impl Lambda {
     }
 
     /// Ends it at once, whatever it does (SIGKILL), and gives its log.
-    ///
-    /// # Panics
-    ///
-    /// When it had ended before.
     pub async fn kill(mut self) -> String {
         let ended = self.process.try_wait().expect("a process");
         assert_eq!(ended, None, "the function ended by itself");
