@@ -48,7 +48,7 @@ async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
         .await
         .map_err(|error| match data {
             Some(file) => {
-                // What follows is advice to those who program against the emulator.
+                // The rest of the message is for programs that embed dynoxide.
                 let cause = error.to_string();
                 let cause = cause.split(". ").next().unwrap_or_default();
                 let advice = match error.downcast_ref().map(io::Error::kind) {

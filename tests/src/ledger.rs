@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::release::release;
 
-/// Whether this is `make reliability`: every case, and a row in
-/// `docs/reliability.md` for each promise.
+/// The file for the rows of `docs/reliability.md`, if this is `make reliability`, which runs every
+/// case.
 fn is_full() -> Option<String> {
     std::env::var("RELIABILITY").ok()
 }
@@ -33,7 +33,7 @@ pub fn binary(built_by_test: &str) -> PathBuf {
     }
 }
 
-/// Tells how many cases of a promise were run with what going wrong, and fails with the failures.
+/// Reports how many cases of a promise were run under which fault, and panics if any failed.
 pub fn hold(promise: &str, under: &str, cases: usize, failures: &[String]) {
     println!(
         "{promise} | {under} | {cases} cases | {} failures",
