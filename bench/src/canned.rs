@@ -28,8 +28,8 @@ pub struct Canned {
 }
 
 impl Canned {
-    /// Starts it on a free port, with its own certificates: RSA-2048, for a root, an authority and a
-    /// server, like DynamoDB's.
+    /// Starts it on a free port, with its own certificates: RSA-2048, for a root, an authority and
+    /// a server, like DynamoDB's.
     pub async fn start(delay: Duration) -> Self {
         let (config, root) = certificates();
         let authority =

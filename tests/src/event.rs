@@ -2,8 +2,8 @@ use catalog::ProductRepository;
 use local::Function;
 use serde_json::Value;
 
-/// Sends any event to a function, and checks the result: a response that API Gateway accepts and the
-/// contract documents, or an error, if the event cannot come from API Gateway.
+/// Sends any event to a function, and checks the result: a response that API Gateway accepts and
+/// the contract documents, or an error, if the event cannot come from API Gateway.
 ///
 /// # Errors
 ///
