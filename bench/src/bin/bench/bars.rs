@@ -1,4 +1,4 @@
-//! What this service is held to, and whether it keeps it.
+//! The targets of this service, and whether it meets them.
 
 use bench::Call;
 
@@ -23,7 +23,7 @@ const FIRST_ANSWER: [(Subject, f64); 3] = [
 
 /// A row for each bar and function.
 pub fn table(run: &Run) -> String {
-    let mut table = "| bar | function | measured | met |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| target | function | measured | met |\n|---|---|---|---|\n".to_owned();
     for call in [Call::FOUND.name, Call::CREATED.name] {
         let mut add = |bar: String, measured: String, is_met: bool| {
             let met = if is_met { "yes" } else { "**no**" };

@@ -51,7 +51,7 @@ pub fn start(figures: &Figures) -> String {
         18.0,
         "",
         "start",
-        "From start to first answer, p50 in ms, on a logarithmic scale",
+        "From start to first response, p50 in ms, on a logarithmic scale",
     );
     for (power, x) in scale.powers() {
         picture += &line(x, 30.0, x, bottom);
@@ -71,7 +71,11 @@ pub fn start(figures: &Figures) -> String {
         picture += &text(end + 6.0, y + 16.0, "", "start", &number(value));
         y += STEP;
     }
-    svg(bottom + 24.0, "Bars: from start to first answer", &picture)
+    svg(
+        bottom + 24.0,
+        "Bars: from start to first response",
+        &picture,
+    )
 }
 
 /// A warm call by the size of its product: a line for each subject, both scales of powers of ten.
