@@ -14,7 +14,7 @@ const ZIP: f64 = 2.8;
 const MORE_FOR_CREATE: f64 = 1.1;
 /// How many times as fast as the documentation's Rust the first call is with the CPU of 128 MB.
 const FIRST_CALL: f64 = 100.0;
-/// How many times as fast as these this service gives its first answer.
+/// How many times as fast as these this service gives its first response.
 const FIRST_ANSWER: [(Subject, f64); 3] = [
     (Subject::Documentation, 5.0),
     (Subject::Node, 15.0),
@@ -84,7 +84,7 @@ pub fn table(run: &Run) -> String {
         for (than, bar) in FIRST_ANSWER {
             let (times, told) = times_as_fast(than, Under::Nothing, What::FirstAnswer);
             add(
-                format!("start to first answer at most 1/{bar} of {}", than.name()),
+                format!("start to first response at most 1/{bar} of {}", than.name()),
                 told,
                 times >= bar,
             );

@@ -28,7 +28,7 @@ text { fill: #f0f6fc } .axis { stroke: #3d444d } .small { fill: #9198a1 }
 .node { fill: #3fb950; stroke: #3fb950 } .python { fill: #ab7df8; stroke: #ab7df8 } .hello { fill: #9198a1; stroke: #9198a1 } }
 ";
 
-/// From start to first answer: a bar for each subject, on a scale of powers of ten.
+/// From start to first response: a bar for each subject, on a scale of powers of ten.
 pub fn start(figures: &Figures) -> String {
     const BAR: f64 = 22.0;
     const STEP: f64 = 30.0;
