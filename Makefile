@@ -8,7 +8,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# Containers often set it, and then every start of aws, cfn-lint or checkov compiles hundreds of modules again.
+# Containers often set it. Without bytecode, each start of aws, cfn-lint or checkov compiles hundreds of modules.
 unexport PYTHONDONTWRITEBYTECODE
 # The same for osls, newman and redocly.
 export NODE_COMPILE_CACHE := $(CURDIR)/target/node-compile-cache
@@ -16,10 +16,10 @@ export NODE_COMPILE_CACHE := $(CURDIR)/target/node-compile-cache
 # The architecture to build for, in Lambda's terms: by default, this machine's.
 ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
-# Clippy's driver lints the workspace while it compiles it. `cargo clippy` would compile every dependency once more.
+# Clippy's driver lints the workspace while it compiles. `cargo clippy` would compile every dependency again.
 LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
 
-# Everything that `cargo test` runs. Other packages or targets would resolve other features, and compile the dependencies again.
+# Everything that `cargo test` runs. Other packages or targets would have other features, and compile the dependencies again.
 BUILD := $(LINTING) build --quiet --workspace --lib --bins --tests --locked
 
 help: ## List the targets
@@ -28,102 +28,102 @@ help: ## List the targets
 run: ## Start the whole API on http://127.0.0.1:3000 (the same as `cargo run`)
 	cargo run
 
-test: ## Everything CI checks; skips parts whose inputs have not changed, and prints how long each took
+test: ## Run everything that CI checks; skip parts whose inputs have not changed, and print how long each took
 	@python3 tools/parts.py test
 
-verify: ## Everything in full, before a release
+verify: ## Run everything in full, before a release
 	@python3 tools/parts.py verify
 
 build: ## Compile every target, with Clippy's lints as errors
 	$(BUILD)
 
-lint: build-tools ## Formatting and unused dependencies of the Rust code
+lint: build-tools ## Check the Rust code's format and look for unused dependencies
 	cargo fmt --all --check
 	@# rustfmt leaves comments alone. Only a link may be longer.
 	! git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v https://
 	cargo-shear --deny-warnings --locked
 
-test-rust: ## Every Rust test
+test-rust: ## Run every Rust test
 	$(LINTING) test --workspace --locked
 
-test-api: ## The fast subset of the Rust tests, run before each deployment
+test-api: ## Run the fast subset of the Rust tests, as each deployment does
 	cargo test --workspace --locked -- --skip hostile:: --skip laws:: --skip promises::
 
-test-busy: ## The Rust tests ten times, beside four busy loops
+test-busy: ## Run the Rust tests ten times, beside four busy loops
 	tests/busy.sh
 
-test-hostile: build-tools ## What schemathesis makes of openapi.yaml, to the running API (EXAMPLES: of each operation)
+test-hostile: build-tools ## Send the requests that schemathesis generates from openapi.yaml (EXAMPLES: for each operation)
 	$(BUILD)
 	tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
-test-clients: build-tools ## What clients hold on to: the contract, and a walk through it
+test-clients: build-tools ## Check the contract against the last release, and walk through the API with newman
 	$(BUILD)
 	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs
 
-test-cargo-lambda: build-tools ## README.md's lines for `cargo lambda`
+test-cargo-lambda: build-tools ## Run the README's commands for `cargo lambda`
 	$(BUILD)
 	node --test tests/clients/cargo-lambda.test.mjs
 
-test-browser: build-tools ## The page at /docs and a foreign page, in Chromium (SCREENSHOT=docs/reference.png takes a picture)
+test-browser: build-tools ## Open the page at /docs, and a page of another origin, in Chromium (SCREENSHOT=docs/reference.png keeps a picture)
 	$(BUILD)
 	node --test tests/clients/reference.test.mjs tests/clients/foreign-page.test.mjs
 
-test-deployed: ## The contract, against a deployed API (CATALOG_URL=https://...)
+test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
-test-tools: build-tools ## The runner behind `make test`, and `make advisories`
+test-tools: build-tools ## Test the runner behind `make test`, and `make advisories`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
-lint-deployment: tools ## Templates, packaged templates, the contract, scripts, and every language but Rust
+lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
 	scripts/lint.sh
 
-test-deployment: tools ## Policies, packages and scripts of the deployment
+test-deployment: tools ## Test the policies, packages and scripts of the deployment
 	$(BUILD)
 	node --test 'tests/deployment/**/*.test.mjs'
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
-rehearse: tools ## Play a push to master, whole, on two emulated AWS accounts (KEEP=1 keeps them up, PICTURE=file draws it)
+rehearse: tools ## Play a push to master, end to end, on two emulated AWS accounts (KEEP=1 keeps them running, PICTURE=file draws it)
 	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee >(cat >&2) | .venv/bin/python scripts/picture.py $(PICTURE))
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) scripts/reproduce.sh
 
-bench: peers release ## Starts and calls beside other ways to write them; writes docs/performance.md (ROUNDS=1: a minute, and prints it)
+bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-instructions: release ## Instructions of init, first and warm call, and the zip's size, against bench/limits.toml (faketime, qemu-user)
+bench-instructions: release ## Count instructions and the bytes of the zips, against bench/limits.toml (needs faketime, qemu-user)
 	$(BUILD)
 	target/debug/instructions
 
-profile: build-tools ## Callgrind's profiles of both functions, with names, in target/profile (faketime, valgrind)
+profile: build-tools ## Write Callgrind profiles of both functions to target/profile (needs faketime, valgrind)
 	cargo lambda build --release --locked --lambda-dir target/profile \
 	  $(addprefix --package ,$(notdir $(wildcard functions/*)))
 	$(BUILD)
 	LAMBDA_DIR=target/profile target/debug/instructions target/profile
 
-reliability: release ## Every promise in full, on the release binaries; writes docs/reliability.md
+reliability: release ## Test every promise in full, on the release binaries; write docs/reliability.md
 	tests/reliability.sh
 
-load: ## 64 callers at once for a minute
+load: ## Send requests from 64 concurrent callers for a minute
 	$(BUILD)
 	target/debug/load target/debug/local
 
-fuzz: build-tools ## Ten minutes of made-up events, on a nightly toolchain
+fuzz: build-tools ## Fuzz the functions with events for ten minutes, on a nightly toolchain
 	mkdir -p fuzz/found
 	RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --sanitizer none event \
 	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
-licences: build-tools ## Licences, sources and bans of the crates, as tools/deny.toml lists them
+licences: build-tools ## Check licences and sources of the crates against tools/deny.toml
 	cargo-deny --locked --config tools/deny.toml check licenses bans sources
 
-postman: build-tools ## The contract as a Postman collection, with a walk through it, in dist/postman
+postman: build-tools ## Write a Postman collection of the contract, with a walk through it, to dist/postman
 	node tests/clients/postman.mjs
 
-advisories: build-tools ## Known vulnerabilities of the crates; asks github.com, or ADVISORY_DB=folder
+advisories: build-tools ## Check the crates for known vulnerabilities; uses github.com, or ADVISORY_DB=folder
 	cargo audit $(if $(ADVISORY_DB),--db $(ADVISORY_DB) --no-fetch)
 
-sbom: .tools/bin/cargo-cyclonedx ## What is built into each function, as CycloneDX, in dist/sbom
+sbom: .tools/bin/cargo-cyclonedx ## Write an SBOM of each function, as CycloneDX, to dist/sbom
 	.tools/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps \
 	  --target $(ARCHITECTURE:arm64=aarch64)-unknown-linux-gnu
 	mkdir -p dist/sbom
@@ -137,14 +137,14 @@ format: build-tools ## Format every language
 	ruff format --config tools/ruff.toml
 	git ls-files -z | xargs -0 shfmt --find | xargs shfmt --indent 2 --write
 
-# Not asked of git: CodeBuild's source is no repository.
+# Without git, because CodeBuild's source is not a repository.
 dist/built-for-%: Cargo.lock Cargo.toml scripts/build.sh scripts/zip.py $(shell find .cargo functions shared -type f -not -path '*/tests/*') .venv/installed
 	ARCHITECTURE=$* scripts/build.sh
 	touch $@
 
-tools: build-tools .venv/checkov/installed ## Install the pinned tools here
+tools: build-tools .venv/checkov/installed ## Install the pinned tools in this folder
 
-build-tools: .venv/installed node_modules/installed ## Of these, what building and packaging needs
+build-tools: .venv/installed node_modules/installed ## Install only the tools for building and packaging
 
 .venv/bin/uv: tools/uv.txt
 	python3 -m venv .venv
@@ -184,7 +184,7 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
 
-durations: ## How long `make test` takes in a cold clone, and after a change; writes the table in CONTRIBUTING.md
+durations: ## Measure `make test` in a cold clone and after a change; write the table in CONTRIBUTING.md
 	python3 tools/durations.py
 
 update: .venv/installed ## Update every lock file (Cargo, npm, Python) and run the loop

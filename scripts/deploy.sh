@@ -12,7 +12,7 @@ fail() {
 [[ ${STAGE:-} =~ ^(DEV|STAGE|PROD)$ ]] || fail "STAGE must be DEV, STAGE or PROD, and is '${STAGE:-}'"
 [[ ${TARGET_ACCOUNT_ID:-} =~ ^[0-9]{12}$ ]] || fail "TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '${TARGET_ACCOUNT_ID:-}'"
 [[ ${CROSS_ACCOUNT_ROLE:-} == arn:*:iam::"$TARGET_ACCOUNT_ID":role/* ]] || fail "CROSS_ACCOUNT_ROLE must be the ARN of a role in account $TARGET_ACCOUNT_ID, and is '${CROSS_ACCOUNT_ROLE:-}'"
-[[ -n ${EXTERNAL_ID:-} ]] || fail "EXTERNAL_ID must be the external id that the cross-account role asks for, and is not set"
+[[ -n ${EXTERNAL_ID:-} ]] || fail "EXTERNAL_ID must be the external id of the cross-account role, and is not set"
 
 # osls deploys a package of another stage without a word, and so makes a wrong stack.
 [[ -f dist/package/serverless-state.json ]] || fail "there is no package in dist/package: run scripts/package.sh first"
@@ -40,7 +40,7 @@ stack=product-catalog-service-$STAGE
 export AWS_REGION=$region
 aws cloudformation describe-stacks --stack-name "$stack" \
   --query "Stacks[0].Outputs[?OutputKey=='ServiceEndpoint'].OutputValue" --output text >api-endpoint.txt
-echo "The API answers at $(cat api-endpoint.txt)"
+echo "The API is at $(cat api-endpoint.txt)"
 
 if [[ $asks_for_key == true ]]; then
   key=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id ApiKey \

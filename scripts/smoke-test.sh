@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Creates a product through a deployed API and finds it: scripts/smoke-test.sh URL
-# It is the same product each time, so that a catalog is not filled with tests.
-# With curl and not with the Postman collection: the pipeline runs it beside the target account's credentials, where the
-# 150 packages of newman have no business.
-# It signs with the AWS credentials of its environment, if there are any, and sends API_KEY, if there is one.
+# It is the same product each time, so that the catalog does not fill up with tests.
+# It uses curl, not the Postman collection, because the pipeline runs it with the target account's credentials, which the
+# 150 packages of newman must not see.
+# It signs with the AWS credentials in its environment, and sends API_KEY, if they are set.
 set -euo pipefail
 
 url=${1:?the address of the API is missing: scripts/smoke-test.sh URL}
 product='{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}'
 
-# On standard input, where no other process reads them.
+# Passed on standard input, where no other process can read them.
 credentials() {
   if [[ -n ${AWS_ACCESS_KEY_ID:-} ]]; then
     echo "aws-sigv4 = \"aws:amz:${AWS_REGION:?the region to sign for is missing}:execute-api\""
@@ -20,13 +20,13 @@ credentials() {
 }
 
 call() {
-  # A new API takes some seconds until its name resolves and its stage answers.
+  # It takes some seconds until the name of a new API resolves and its stage responds.
   credentials | curl --config - --silent --show-error --fail-with-body --max-time 35 --retry 3 --retry-delay 2 --retry-all-errors "$@"
 }
 
 expect() {
   [[ $2 == "$product" ]] && return
-  echo "smoke-test.sh: $1 should have answered with $product, and answered with: $2" >&2
+  echo "smoke-test.sh: $1 should return $product, and returned: $2" >&2
   exit 1
 }
 

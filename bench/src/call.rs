@@ -2,10 +2,10 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-/// One kind of call of a function, and the answer that it must have.
+/// A kind of call of a function, and the response that it must get.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// How it is called in figures.
+    /// Its name in the figures.
     pub name: &'static str,
     /// The package of the function.
     pub package: &'static str,
@@ -22,7 +22,7 @@ impl Call {
 
     /// A new product.
     pub const CREATED: Self = Self::create("created", "1002", 201);
-    /// A product that is there.
+    /// An existing product.
     pub const FOUND: Self = Self::find("found", "1001", 200);
     /// All four: 201, 409, 200, 404.
     pub const ALL: [Self; 4] = [
@@ -38,8 +38,7 @@ impl Call {
             package: "create-product",
             event: Self::CREATE,
             id: Cow::Borrowed(id),
-            // Another than that of the product which is there: a
-            // product that is sent again is no conflict.
+            // Different from the existing product, which would not be a conflict.
             title: "Echo",
             description: Cow::Borrowed("Smart speaker"),
             status,
@@ -67,7 +66,7 @@ impl Call {
         }
     }
 
-    /// The same call for a product whose description has so many kilobytes; a
+    /// The same call for a product whose description has this many kilobytes. A
     /// [`Canned`](crate::Canned) has one of each size.
     #[must_use]
     pub fn sized(self, kilobytes: usize) -> Self {
@@ -84,10 +83,6 @@ impl Call {
     }
 
     /// API Gateway's event.
-    ///
-    /// # Panics
-    ///
-    /// Never.
     #[must_use]
     pub fn event(&self) -> String {
         let mut event: Value = serde_json::from_str(self.event).expect("JSON");
@@ -99,11 +94,7 @@ impl Call {
         event.to_string()
     }
 
-    /// Checks status and body of an answer.
-    ///
-    /// # Panics
-    ///
-    /// When it is another than it must be.
+    /// Checks the status and the body of a response.
     pub fn check(&self, answer: &Value) {
         assert_eq!(answer["statusCode"], self.status, "{}: {answer}", self.name);
         let body = answer["body"].as_str().unwrap_or_default();
@@ -111,7 +102,7 @@ impl Call {
         if self.status < 300 {
             assert_eq!(body, self.product(), "{}", self.name);
         } else {
-            // A problem names its status, too.
+            // A problem contains its status.
             assert_eq!(body["status"], self.status, "{}: {answer}", self.name);
         }
     }

@@ -18,8 +18,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
-/// A DynamoDB that answers at once, or after a delay, what a table
-/// would answer that has product 1001, and one of each size.
+/// A DynamoDB that responds at once, or after a delay, like a table with product 1001 and one
+/// product of each size.
 #[derive(Debug)]
 pub struct Canned {
     url: String,
@@ -28,12 +28,8 @@ pub struct Canned {
 }
 
 impl Canned {
-    /// Starts it on a free port, with certificates of its own:
-    /// RSA-2048, a root, an authority and a server, as DynamoDB's are.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
+    /// Starts it on a free port, with its own certificates: RSA-2048, for a root, an authority and
+    /// a server, like DynamoDB's.
     pub async fn start(delay: Duration) -> Self {
         let (config, root) = certificates();
         let authority =
@@ -57,24 +53,20 @@ impl Canned {
         }
     }
 
-    /// The certificate that its own chains to, as PEM.
+    /// The root certificate, as PEM.
     #[must_use]
     pub fn root(&self) -> &str {
         &self.root
     }
 
-    /// What a function has in its environment, to reach it and to log as deployed.
-    ///
-    /// # Panics
-    ///
-    /// When the folder for temporary files has no name in UTF-8.
+    /// The environment of a function that uses it and logs as deployed.
     #[must_use]
     pub fn variables(&self) -> [(&str, &str); 7] {
         [
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_CA_BUNDLE", self.authority.to_str().expect("text")),
             ("AWS_ENDPOINT_URL", &self.url),
-            // As serverless.yml has it.
+            // As in serverless.yml.
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_REGION", "eu-central-1"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -100,7 +92,7 @@ impl Listener for Tls {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            // Who does not speak TLS gets no answer.
+            // A client without TLS gets no response.
             if let Ok((caller, address)) = self.listener.accept().await
                 && caller.set_nodelay(true).is_ok()
                 && let Ok(caller) = self.acceptor.accept(caller).await
@@ -117,7 +109,7 @@ impl Listener for Tls {
 
 fn certificates() -> (ServerConfig, String) {
     let named = |name: &str, mut params: CertificateParams| {
-        // OpenSSL takes a certificate for self-signed whose name is that of its issuer.
+        // OpenSSL considers a certificate self-signed if its name is that of its issuer.
         params.distinguished_name.push(DnType::CommonName, name);
         params
     };

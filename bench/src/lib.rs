@@ -1,5 +1,4 @@
-//! What the measurements stand on: a DynamoDB whose answers cost nothing, the calls, and the tools
-//! that measure.
+//! What the measurements share: a DynamoDB whose responses cost nothing, the calls, and the tools.
 
 mod call;
 mod canned;

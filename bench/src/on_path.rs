@@ -1,7 +1,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// A program on `PATH`. By its path it can be started in an environment that has no `PATH`.
+/// The path of a program on `PATH`, by which it can be started in an environment without `PATH`.
 #[must_use]
 pub fn on_path(program: impl AsRef<Path>) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

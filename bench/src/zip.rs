@@ -4,10 +4,6 @@ use std::{env, fs, process};
 use tokio::process::Command;
 
 /// The size of a file's zip in bytes, made as scripts/build.sh makes it.
-///
-/// # Panics
-///
-/// When it cannot be made.
 pub async fn zip_size(file: &Path) -> u64 {
     let zip = env::temp_dir().join(format!("product-catalog-bench-{}.zip", process::id()));
     let mut command = Command::new("python3");

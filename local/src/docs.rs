@@ -1,9 +1,8 @@
-//! The reference of the API, as a page that can try it.
+//! The reference of the API, as a page that can send requests.
 //!
-//! By Scalar, of the renderers that try a request from the page the one that
-//! reads best: the problems as a chapter, the examples beside the schemas.
-//! Its own crate brings it as one script; nothing is fetched, neither by the
-//! build nor by the page. Swagger UI would be a third of the size.
+//! Scalar renders it: of the renderers that can send requests, it reads best, with the problems as
+//! a chapter and the examples next to the schemas. Its crate contains it as one script, so that
+//! neither the build nor the page downloads anything. Swagger UI would be a third of the size.
 
 use std::sync::LazyLock;
 
@@ -14,11 +13,11 @@ use axum::routing::get;
 use serde_json::json;
 use serde_yaml_ng::Value;
 
-/// What the page may load and whom it may ask: nobody but the server that it came from.
+/// What the page can load, and where it can send requests: only this server.
 const ONLY_FROM_HERE: &str = "default-src 'self'; font-src 'self' data:; img-src 'self' data:; \
     script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'";
 
-/// `/docs`, what it loads, and the way there from `/`.
+/// `/docs`, what it loads, and a redirect from `/`.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(async || Redirect::temporary("/docs")))
@@ -33,7 +32,7 @@ async fn page() -> impl IntoResponse {
         "favicon": "data:,",
         "metaData": { "title": "Product catalog" },
         "orderSchemaPropertiesBy": "preserve",
-        // What talks to Scalar's servers, or looks as if it did.
+        // Parts that call Scalar's servers, or look as if they did.
         "agent": { "disabled": true },
         "hideClientButton": true,
         "mcp": { "disabled": true },
@@ -51,15 +50,14 @@ async fn script() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/javascript")], SCRIPT.as_slice())
 }
 
-/// `openapi.yaml`, with this server as the only one: whatever its
-/// port and by whatever name the caller knows it.
+/// `openapi.yaml` with this server as the only one, whatever its port and the name in the browser.
 async fn contract() -> impl IntoResponse {
     static CONTRACT: LazyLock<String> = LazyLock::new(|| {
         let contract = include_str!("../../openapi.yaml");
         let mut contract: Value = serde_yaml_ng::from_str(contract).expect("openapi.yaml is YAML");
         let here = json!([{ "url": "/", "description": "`cargo run`" }]);
         contract["servers"] = serde_yaml_ng::to_value(here).expect("YAML");
-        // Straight from YAML, which keeps the order of the fields.
+        // Converted from YAML directly, which keeps the order of the fields.
         serde_json::to_string(&contract).expect("JSON")
     });
     ([(CONTENT_TYPE, "application/json")], CONTRACT.as_str())

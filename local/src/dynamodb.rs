@@ -81,11 +81,7 @@ impl LocalDynamoDb {
         ProductRepository::new(Self::config_at(url), Self::TABLE)
     }
 
-    /// How an AWS client reaches any DynamoDB on this machine.
-    ///
-    /// # Panics
-    ///
-    /// If the linked cryptography has no TLS.
+    /// The configuration of an AWS client for any DynamoDB on this machine.
     #[must_use]
     pub fn config_at(url: &str) -> Builder {
         aws_sdk_dynamodb::Config::builder()
@@ -94,17 +90,17 @@ impl LocalDynamoDb {
             .endpoint_url(url)
             .http_client(https_client(&[]).expect("no roots are valid roots"))
             .region(Region::from_static("local"))
-            // The SDK shares one retry quota within a process: a DynamoDB that fails must not use
-            // up another's.
+            // The SDK has one retry quota for the whole process. A DynamoDB that fails must not use
+            // up the quota of another.
             .retry_partition(RetryPartition::new(url.to_owned()))
     }
 }
 
-/// Refuses a file that dynoxide would take, or would refuse with less to say.
+/// Rejects a file that dynoxide would accept, or would reject without saying why.
 fn may_keep_a_catalog(file: &Path) -> Result<(), BoxError> {
-    // SQLite opens what it may only read, and then no product can be created.
+    // SQLite opens read-only files, too, and then no product could be created.
     File::options().append(true).create(true).open(file)?;
-    // It would add its tables to any other program's.
+    // dynoxide would add its tables to those of another program.
     let is_new_or_ours = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?
         .query_row(
             "SELECT count(*) = 0 OR max(name = '_tables') FROM sqlite_master",
@@ -118,8 +114,8 @@ fn may_keep_a_catalog(file: &Path) -> Result<(), BoxError> {
     }
 }
 
-/// The table as it is deployed, so that the tested table is the deployed one: CloudFormation and
-/// CreateTable spell these properties alike.
+/// The table as it is deployed, so that the tests use it: CloudFormation and CreateTable have the
+/// same names for these properties.
 fn table() -> Value {
     let resources = &serverless_yml()["resources"]["Resources"];
     let deployed = &resources["ProductCatalogDynamoDBTable"]["Properties"];

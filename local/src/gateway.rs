@@ -1,4 +1,4 @@
-//! What API Gateway does to a request and an answer, so that what works here works there.
+//! What API Gateway does with requests and responses, so that what works here works on AWS.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<Bytes, &'static s
         }
         Some(_) => return Err("UNSUPPORTED_MEDIA_TYPE"),
     };
-    // A few bytes can become gigabytes.
+    // A few bytes can decode to gigabytes.
     let mut decoded = Vec::new();
     let read = plain
         .take(MAX_BODY_BYTES as u64 + 1)
@@ -70,7 +70,7 @@ pub fn event(
     parts: &Parts,
     body: &[u8],
 ) -> Value {
-    // Header values that are no text are left out: JSON has no way to write them.
+    // Without header values that are not text, which JSON cannot express.
     let headers = parts
         .headers
         .iter()
@@ -80,7 +80,7 @@ pub fn event(
     let (query, all_query) = last_and_all(query);
     let method = parts.method.as_str();
     let path = parts.uri.path();
-    // A body that is no text comes as base64, as from an API with binary media types.
+    // A body that is not text is passed as base64, as for an API with binary media types.
     let (body, is_base64) = match str::from_utf8(body) {
         Ok("") => (Value::Null, false),
         Ok(text) => (json!(text), false),
@@ -112,7 +112,7 @@ pub fn event(
     })
 }
 
-/// The HTTP response that a function's proxy answer asks for.
+/// The HTTP response for a function's proxy response.
 pub fn response(answer: Value) -> Result<Response<Body>, Error> {
     let answer: ApiGatewayProxyResponse = serde_json::from_value(answer)?;
     let body = answer.body.unwrap_or_default();
@@ -128,10 +128,6 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
 }
 
 /// The response that API Gateway makes by itself, as `serverless.yml` configures it.
-///
-/// # Panics
-///
-/// If `serverless.yml` has none for `response_type`.
 pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Body> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -175,7 +171,7 @@ pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Bo
     response
 }
 
-/// The last value of each name, and all values of each name: API Gateway sends both forms.
+/// The last value of each name, and all values of each name: API Gateway passes both.
 fn last_and_all<K: Into<String>, V: Into<String>>(
     pairs: impl Iterator<Item = (K, V)>,
 ) -> (BTreeMap<String, String>, BTreeMap<String, Vec<String>>) {

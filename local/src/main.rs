@@ -13,11 +13,11 @@ use tracing_subscriber::{EnvFilter, fmt};
 #[derive(Parser)]
 #[command(bin_name = "cargo run --", name = "product-catalog-service", version)]
 struct Arguments {
-    /// The port on 127.0.0.1 to listen on; 0 takes a free one.
+    /// The port on 127.0.0.1 to listen on; 0 means any free port
     #[arg(long, default_value_t = 3000, value_name = "N")]
     port: u16,
 
-    /// Keep the catalog in FILE; without it, the catalog is forgotten at the end.
+    /// Keep the catalog in FILE; by default, it is lost when the server stops
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 }
@@ -48,7 +48,7 @@ async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
         .await
         .map_err(|error| match data {
             Some(file) => {
-                // What follows is advice to those who program against the emulator.
+                // The rest of the message is for programs that embed dynoxide.
                 let cause = error.to_string();
                 let cause = cause.split(". ").next().unwrap_or_default();
                 let advice = match error.downcast_ref().map(io::Error::kind) {
@@ -96,9 +96,9 @@ The product catalog listens on {api} until Ctrl-C. Try it:
   curl -i --json '{{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}}' {api}/product/create
   curl -i {api}/product/find/1001
 
-Or in a browser, where the whole API is explained: {api}/docs
+Or open its reference in a browser: {api}/docs
 
-Its DynamoDB listens on {dynamodb}, with any credentials. Look into it:
+The embedded DynamoDB listens on {dynamodb}, and accepts any credentials. Look at the table:
 
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws dynamodb scan --region local --endpoint-url {dynamodb} --table-name {table}
 "#

@@ -149,7 +149,7 @@ fn it_says_what_to_try_answers_and_stops_on_ctrl_c() {
     for told in [
         &format!("curl -i --json '{ECHO}' http://{address}/product/create"),
         &format!("curl -i http://{address}/product/find/1001"),
-        &format!("in a browser, where the whole API is explained: http://{address}/docs\n"),
+        &format!("open its reference in a browser: http://{address}/docs\n"),
         "aws dynamodb scan --region local --endpoint-url http://127.0.0.1:",
         "--table-name PRODUCT_CATALOG",
         "stopping",

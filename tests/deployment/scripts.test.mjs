@@ -107,7 +107,7 @@ test('deploying refuses another stage, another account and a missing package, be
     ],
     [
       { EXTERNAL_ID: undefined },
-      'deploy.sh: EXTERNAL_ID must be the external id that the cross-account role asks for, and is not set\n',
+      'deploy.sh: EXTERNAL_ID must be the external id of the cross-account role, and is not set\n',
     ],
   ];
   const workspace = await Workspace.create(t);
@@ -159,7 +159,7 @@ test('the credentials of the target account are never printed', async (t) => {
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
   assert.equal(await workspace.read('api-endpoint.txt'), 'https://api.example/DEV\n');
-  assert.match(deployed.stdout, /The API answers at https:\/\/api\.example\/DEV/);
+  assert.match(deployed.stdout, /The API is at https:\/\/api\.example\/DEV/);
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
 });
 
@@ -230,7 +230,7 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
       assert.equal(tried.code, 1);
       assert.match(
         tried.stderr,
-        /smoke-test\.sh: (GET|POST) http.* should have answered with \{"id":"smoke-test",.*\}, and answered with: \{/,
+        /smoke-test\.sh: (GET|POST) http.* should return \{"id":"smoke-test",.*\}, and returned: \{/,
       );
       assert.equal(tried.stdout, '');
     }),

@@ -55,7 +55,7 @@ class Project:
                     written.write(f"\n# {phase}: {command}\n")
                     written.flush()
                     if command in received:
-                        say(f"{phase:<9} {command}: received from {received[command](source)}")
+                        say(f"{phase:<9} {command}: taken from {received[command](source)}")
                         continue
                     since = time.monotonic()
                     process = subprocess.Popen(

@@ -133,7 +133,7 @@ RECEIVED = {
         "make build-tools": receive_tools,
         "make test-api": lambda _: "make test-rust",
         "scripts/build.sh": receive_build,
-        "make sbom": lambda _: "nobody, because only make verify runs it",
+        "make sbom": lambda _: "nobody: only make verify runs it",
     },
     "Deploy": {"npm ci --omit=dev --no-audit --no-fund": receive_tools},
 }

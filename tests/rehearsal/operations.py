@@ -30,7 +30,7 @@ class Operations:
         [message] = self.aws.ask(root_of(TARGET), "sqs", "receive_message", QueueUrl=page).get("Messages", [])
         alarm = json.loads(json.loads(message["Body"])["Message"])
         expect(alarm["AlarmName"] == f"{SERVICE}-errors", "the message names the alarm")
-        self.report.detail(f"a message came: {alarm['AlarmDescription']}")
+        self.report.detail(f"a message arrived: {alarm['AlarmDescription']}")
 
         key = ("--header", f"X-Api-Key: {self.aws.api_key()}")
         request = json.loads(self.aws.curl(*key, f"{self.pipeline.endpoint}/product/find/nobody-has-this-id"))[
@@ -39,7 +39,7 @@ class Operations:
         # Of all requests, one line: in text, because the emulator gives a function no word of JSON.
         [line] = self.guide.run("Find one request", RUNBOOK, REQUEST=request, **stage).splitlines()
         expect(request in line and "404" in line, f"the log tells how request {request} was answered: {line}")
-        self.report.detail(f"request {request} is in the log, with the answer 404")
+        self.report.detail(f"request {request} is in the log, with the status 404")
 
         self.source_lines()
 
@@ -50,15 +50,15 @@ class Operations:
         expect('"status":500' in self.aws.curl(*find), "product 1001 is spoilt")
         copied = self.guide.run("Restore the table", RUNBOOK, slice(1, None), TABLE=table, **stage).splitlines()[0]
         expect('"title":"Amazon Echo"' in self.aws.curl(*find), "product 1001 is what it was")
-        self.report.detail(f"a spoilt product is what it was: {copied}")
+        self.report.detail(f"a corrupted product is restored: {copied}")
 
         self.guide.run("A leaked API key", RUNBOOK, **stage)
-        self.report.refused("to find with a key that has leaked", self.aws.curl(*find), '"status":403')
+        self.report.refused("finding with a key that was leaked", self.aws.curl(*find), '"status":403')
 
         self.guide.run("Roll back", RUNBOOK)
         expect("memory: 128" in (self.guide.clone / "serverless.yml").read_text(), "the functions are as before")
         expect(self.pipeline.pushed("master"), "a push of what was before starts the pipeline")
-        self.report.detail("EventBridge's rule matches, and starts the pipeline with what was before")
+        self.report.detail("EventBridge's rule matches, and starts the pipeline with the previous version")
 
     def source_lines(self):
         """The source line of an offset in a function that was deployed: one that no request can make panic."""

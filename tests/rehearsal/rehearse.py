@@ -21,17 +21,17 @@ from report import Report
 from stories import Stories
 
 NOT_SHOWN = """
-  Not shown here, because the emulator has no CodeCommit, CodePipeline and CodeBuild that run:
-    - that they work with these roles and images, and nobody else does: tests/deployment/policies asks an
-      evaluator
-    - the execution role and who may pass it, which the emulator does not enforce: asked there, too, and held against
-      the permissions that CloudFormation's resource schemas name
-    - API Gateway's limits, logs and traces, and its times
-    - that an alarm goes off by itself, and that its topic's key and policy let it: asked there, too
-    - that a table is restored to what it was: the emulator makes it of what is there
-    - the original's functions, and a push over its own table on AWS: docs/migrate.md ends with what was not tried
+  Not shown here, because the emulator does not run CodeCommit, CodePipeline and CodeBuild:
+    - whether they work with these roles and images, and nobody else can use the roles: tests/deployment/policies asks
+      an evaluator
+    - the execution role and who can pass it, which the emulator does not enforce: the same tests ask the evaluator, and
+      compare the role with the permissions in CloudFormation's resource schemas
+    - API Gateway's limits, logs, traces and latency
+    - whether an alarm goes off by itself, and its topic's key and policy allow it: the same tests
+    - whether a restored table has its earlier content: the emulator copies the current one
+    - the original's functions, and a push over its own table: docs/migrate.md ends with what was not tried
     - arm64 on another machine: the zips are built for {architecture}
-  docs/deploy.md ends with what to look at in a first deployment on AWS."""
+  docs/deploy.md ends with what to check in a first deployment on AWS."""
 
 
 class Rehearsal:
@@ -58,13 +58,13 @@ class Rehearsal:
         self.guide.without_what_is_played()
         self.guide.run("2. The pipeline, in the tools account")
         self.guide.in_clone("git", "checkout", "pipeline/pipeline.yml")
-        self.report.step("Target account: create the role that deploys, and the one that CloudFormation works with")
+        self.report.step("Target account: create the deployment role and CloudFormation's execution role")
         self.guide.run("3. Two roles, in the target account")
 
         self.report.step("Push to another branch")
         self.guide.in_clone("git", "push", "--quiet", str(self.guide.bare), "HEAD:feature")
         expect(not self.pipeline.pushed("feature"), "a push to another branch does nothing")
-        self.report.detail("nothing happens: the rule does not match")
+        self.report.detail("the pipeline does not start: the rule does not match")
         self.report.step("Push to master")
         self.guide.run("4. Push")
         expect(self.pipeline.pushed("master"), "a push to master starts the pipeline")
@@ -75,11 +75,11 @@ class Rehearsal:
         for answer in self.guide.run("5. Create a product and find it").replace("}{", "}\n{").splitlines():
             self.report.detail(answer)
         self.report.step(
-            "Hold the deployed API to openapi.yaml, and walk through it with Postman's collection, through API Gateway"
+            "Check the deployed API against openapi.yaml, and walk through it with the Postman collection, through API Gateway"
         )
         stories.contract()
 
-        self.report.step("Push a change: functions of 256 MB, who creates must sign, who finds must have a key")
+        self.report.step("Push a change: 256 MB of memory, creating needs a signature, finding needs a key")
         file = self.guide.clone / "serverless.yml"
         text = file.read_text()
         for old, new in (
@@ -99,21 +99,21 @@ class Rehearsal:
         self.report.detail(f"{SERVICE}-create has 256 MB")
         stories.authorization()
 
-        self.report.step("Try what must not work")
+        self.report.step("Try what must be refused")
         stories.refusals()
-        self.report.step("Compare the deployment role with the calls that were recorded")
+        self.report.step("Compare the deployment role's permissions with the recorded calls")
         stories.least_privilege()
-        self.report.step("Look for credentials where they must not be")
+        self.report.step("Look for leaked credentials")
         stories.canaries()
 
-        self.report.step("What a paged engineer does: docs/runbook.md")
+        self.report.step("Follow the runbook: docs/runbook.md")
         operations.runbook()
         self.report.step("Move a table of the original into a stack of another stage: docs/migrate.md")
         operations.migration()
 
         if os.environ.get("KEEP"):
             self.keep()
-        self.report.step("Remove everything, in the guide's order")
+        self.report.step("Remove everything, in the order of the guide")
         self.guide.run("Remove it")
         for account in (TOOLS, TARGET):
             expect(self.aws.stacks(account) == [], f"no stack is left in {account}")

@@ -59,8 +59,8 @@ class Stories:
         )
         find = f"{self.pipeline.endpoint}/product/find/1001"
         # API Gateway answers an unsigned request as it answers an unknown route.
-        self.report.refused("to create without a signature", self.aws.curl(*create), '"status":404')
-        self.report.refused("to find without a key", self.aws.curl(find), '"status":403')
+        self.report.refused("creating without a signature", self.aws.curl(*create), '"status":404')
+        self.report.refused("finding without a key", self.aws.curl(find), '"status":403')
         found = self.aws.curl("--header", f"X-Api-Key: {self.aws.api_key()}", find)
         expect('"id":"1001"' in found, f"with the key, product 1001 is found: {found}")
         self.report.detail(f"with the key, product 1001 is still there: {found}")

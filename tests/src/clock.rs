@@ -1,8 +1,8 @@
-//! Tokio's paused clock beside real sockets.
+//! Tokio's paused clock together with real sockets.
 //!
 //! A paused clock jumps to the next timer as soon as its runtime is idle, and a runtime that waits
-//! for a socket is idle: each time-out would strike at once. So the clock is held while an attempt
-//! is on its way, and a time-out of the SDK strikes in a test only where a fault lets time pass,
+//! for a socket is idle, so that each timeout would expire at once. Therefore the clock is held
+//! during each attempt. A timeout of the SDK expires in a test only if a fault lets time pass,
 //! however busy the machine is.
 
 use std::sync::mpsc::{Sender, channel};
@@ -18,17 +18,17 @@ use catalog::ProductRepository;
 use local::LocalDynamoDb;
 use tokio::task::spawn_blocking;
 
-/// Holds the clock while the SDK's calls are on their way: a sender for each attempt, and a task
-/// that waits for the last of them to be dropped.
+/// Holds the clock during the SDK's attempts: a sender for each, and a task that waits until the
+/// last of them is dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock(Arc<Mutex<Vec<Sender<()>>>>);
 
 impl Clock {
-    /// How an AWS client whose time is this clock's reaches the DynamoDB at `url`.
+    /// The configuration of an AWS client for the DynamoDB at `url`, which holds this clock.
     pub fn config_at(&self, url: &str) -> Builder {
         LocalDynamoDb::config_at(url)
             .interceptor(self.clone())
-            // The SDK's quota of retries is the process's, and would be all tests'.
+            // The SDK's retry quota belongs to the process: all tests would share it.
             .retry_partition(RetryPartition::custom("test").build())
     }
 
@@ -43,7 +43,7 @@ impl Clock {
         holds.push(hold);
     }
 
-    /// Lets time pass: an attempt has ended, or nothing more comes of it.
+    /// Lets time pass: an attempt has ended, or gets no response.
     pub fn release(&self) {
         self.0.lock().expect("not poisoned").pop();
     }
@@ -75,15 +75,15 @@ impl Intercept for Clock {
     }
 }
 
-/// How an AWS client reaches the DynamoDB at `url`, which answers: on a paused clock, no time-out
-/// strikes.
+/// The configuration of an AWS client for the DynamoDB at `url`, which responds: on a paused clock,
+/// no timeout expires.
 #[must_use]
 pub fn config_at(url: &str) -> Builder {
     Clock::default().config_at(url)
 }
 
-/// The products in the table of the DynamoDB at `url`, which answers: on a paused clock, no
-/// time-out strikes.
+/// The products in the table of the DynamoDB at `url`, which responds: on a paused clock, no
+/// timeout expires.
 #[must_use]
 pub fn products_at(url: &str) -> ProductRepository {
     ProductRepository::new(config_at(url), LocalDynamoDb::TABLE)

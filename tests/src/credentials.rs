@@ -4,10 +4,6 @@ use crate::{Fault, Faulty, Lambda};
 
 /// Checks that the binary responds with 503 to `event`, and then ends, if DynamoDB rejects its
 /// credentials: Lambda replaces a process that ends, and the next one has new credentials.
-///
-/// # Panics
-///
-/// If it does anything else.
 pub async fn ends_after_its_response(binary: &str, event: &str) {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let fault = Fault::Error("ExpiredTokenException");

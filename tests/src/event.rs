@@ -2,10 +2,8 @@ use catalog::ProductRepository;
 use local::Function;
 use serde_json::Value;
 
-/// Sends a function any event at all, and looks at what comes back.
-///
-/// It is an answer that API Gateway can take and the contract knows, or, to what API Gateway cannot
-/// have sent, an error.
+/// Sends any event to a function, and checks the result: a response that API Gateway accepts and
+/// the contract documents, or an error, if the event cannot come from API Gateway.
 ///
 /// # Errors
 ///
@@ -15,7 +13,7 @@ pub async fn answers_well(
     products: &ProductRepository,
     event: &str,
 ) -> Result<(), String> {
-    /// Nothing is wrong with DynamoDB here, and nothing may be wrong with us.
+    /// DynamoDB works here, so that a 5xx would be our mistake.
     const STATUSES: [u64; 9] = [200, 201, 304, 400, 404, 409, 413, 415, 422];
 
     let answer = match function.invoke(products, event).await {
@@ -47,7 +45,7 @@ pub async fn answers_well(
     }
 }
 
-/// Every kind of API that API Gateway has gives its id.
+/// Every kind of API has an id.
 fn is_of_api_gateway(event: &str) -> bool {
     let event: Value = serde_json::from_str(event).unwrap_or_default();
     let context = &event["requestContext"];

@@ -166,20 +166,12 @@ impl Faulty {
     const SLOW: Duration = Duration::from_millis(1500);
 
     /// Starts it on a free port before `dynamodb`: its first `times` requests meet `fault`.
-    ///
-    /// # Panics
-    ///
-    /// If no port is free.
     pub async fn start(dynamodb: &LocalDynamoDb, fault: Fault, times: usize) -> Self {
         Self::start_with(dynamodb, fault, Struck::First(times)).await
     }
 
     /// Starts it on a free port before `dynamodb`: all requests on the first connection meet
     /// `fault`, and no others.
-    ///
-    /// # Panics
-    ///
-    /// If no port is free.
     pub async fn start_with_bad_host(dynamodb: &LocalDynamoDb, fault: Fault) -> Self {
         Self::start_with(dynamodb, fault, Struck::OnFirstConnection).await
     }
@@ -187,10 +179,6 @@ impl Faulty {
     /// Starts it on a free port before `dynamodb`, and rejects signatures that are more than five
     /// minutes too old or too new, as AWS does. `corrected` sets `clock` right while the first of
     /// these is on its way.
-    ///
-    /// # Panics
-    ///
-    /// If no port is free.
     pub async fn start_for(dynamodb: &LocalDynamoDb, clock: &WrongClock, corrected: bool) -> Self {
         let clock = clock.clone();
         let struck = Struck::OfWrongClock { clock, corrected };

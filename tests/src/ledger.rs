@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::release::release;
 
-/// Whether this is `make reliability`: every case, and a row in
-/// `docs/reliability.md` for each promise.
+/// The file for the rows of `docs/reliability.md`, if this is `make reliability`, which runs every
+/// case.
 fn is_full() -> Option<String> {
     std::env::var("RELIABILITY").ok()
 }
@@ -23,10 +23,6 @@ pub fn share(all: usize) -> usize {
 
 /// A function's binary as `cargo test` built it; under `make reliability`, the one that is
 /// deployed.
-///
-/// # Panics
-///
-/// When that one is not there.
 #[must_use]
 pub fn binary(built_by_test: &str) -> PathBuf {
     let built_by_test = Path::new(built_by_test);
@@ -37,11 +33,7 @@ pub fn binary(built_by_test: &str) -> PathBuf {
     }
 }
 
-/// Tells how many cases of a promise were run with what going wrong, and fails with the failures.
-///
-/// # Panics
-///
-/// When there are failures, or none were looked for.
+/// Reports how many cases of a promise were run under which fault, and panics if any failed.
 pub fn hold(promise: &str, under: &str, cases: usize, failures: &[String]) {
     println!(
         "{promise} | {under} | {cases} cases | {} failures",

@@ -1,4 +1,4 @@
-//! What the tests stand on: a catalog of its own for each, with a caller, and Lambda.
+//! What the tests share: a catalog for each test, a client, faults, and Lambda's runtime API.
 
 mod clock;
 mod credentials;
@@ -25,8 +25,7 @@ pub use priming::primed;
 pub use release::release;
 pub use runtime::{Lambda, invoke, is_acknowledged};
 
-/// A running API over a DynamoDB of its own, and a client for it. On a paused clock, no time-out
-/// strikes.
+/// A running API over its own DynamoDB, and a client for it. On a paused clock, no timeout expires.
 #[derive(Debug)]
 pub struct Catalog {
     /// The DynamoDB behind it.
@@ -36,21 +35,13 @@ pub struct Catalog {
 
 impl Catalog {
     /// Starts everything on free ports, in memory.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start() -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
         let url = dynamodb.url();
         Self::over(dynamodb, &url).await
     }
 
-    /// The same, with the API reaching its DynamoDB at `url`.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
+    /// The same, but the API uses the DynamoDB at `url`.
     pub async fn start_with(url: &str) -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
         Self::over(dynamodb, url).await
@@ -71,7 +62,7 @@ impl Deref for Catalog {
     }
 }
 
-/// A caller of an API, wherever it runs.
+/// A client of an API, wherever the API runs.
 #[derive(Debug)]
 pub struct Client {
     url: String,
@@ -79,7 +70,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A caller of the API at `url`.
+    /// A client of the API at `url`.
     #[must_use]
     pub fn of(url: &str) -> Self {
         Self {
@@ -93,7 +84,7 @@ impl Client {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// A request to create the product in `body`, said to be JSON.
+    /// A request to create the product in `body`, with JSON's content type.
     pub fn create(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.request(Method::POST, "/product/create")
             .header("content-type", "application/json")
@@ -106,7 +97,7 @@ impl Client {
     }
 }
 
-/// The path of a product, with every byte escaped that can be.
+/// The path of a product, with every byte percent-encoded that can be.
 #[must_use]
 pub fn find_path(id: &str) -> String {
     format!(
@@ -115,20 +106,15 @@ pub fn find_path(id: &str) -> String {
     )
 }
 
-/// The JSON of a product, by the contract's field names.
+/// The JSON of a product, with the contract's field names.
 #[must_use]
 pub fn product(id: &str, title: &str, description: &str, price: &str) -> Value {
     serde_json::json!({ "id": id, "title": title, "description": description, "price": price })
 }
 
-/// The answer as text: status, the headers that tell something, body.
-///
-/// # Panics
-///
-/// When there is no answer, it has not the media type of its kind, or a problem doesn't name its
-/// request.
+/// The response as text: the status, the headers that matter to a caller, and the body.
 pub async fn told(request: RequestBuilder) -> String {
-    /// Beside `Content-Type`, which is the same for all answers of a kind.
+    /// Except `Content-Type`, which is the same for all responses of a kind.
     const TELLING: [&str; 5] = [
         "cache-control",
         "etag",

@@ -8,12 +8,8 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::Lambda;
 
-/// What the binary asks DynamoDB before its first event, and how it answers that event afterwards,
-/// when DynamoDB refuses every call, never answers, or is away.
-///
-/// # Panics
-///
-/// When the binary asks nothing, or ends.
+/// What the binary sends to DynamoDB before its first event, and the status of its response to that
+/// event if DynamoDB rejects every request, never responds, or is unreachable.
 pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
     let (tell, mut told) = unbounded_channel();
     let refusing = Router::new().fallback(async move |headers: HeaderMap, body: String| {

@@ -1,13 +1,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// A function's release binary, the one that is zipped and deployed: in `target/lambda`, where
-/// scripts/build.sh leaves it, or in the folder that `LAMBDA_DIR` names. What is measured, and
-/// tested in full, is this.
-///
-/// # Panics
-///
-/// When it is not there.
+/// A function's release binary, which is deployed, measured and tested in full: in `target/lambda`,
+/// where scripts/build.sh leaves it, or in the folder `LAMBDA_DIR`.
 #[must_use]
 pub fn release(package: impl AsRef<Path>) -> PathBuf {
     let folder = env::var_os("LAMBDA_DIR").map_or_else(

@@ -20,11 +20,7 @@ use tokio::task::JoinHandle;
 /// Starts a function's binary as Lambda does, sends it each event, retrying a 503 as
 /// [`Lambda::insist`] does, and returns its answers.
 ///
-/// It has no other environment than `variables` and what Lambda sets.
-///
-/// # Panics
-///
-/// When the binary ends, fails or doesn't answer.
+/// Its environment has only `variables` and what Lambda sets.
 pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -> Vec<Value> {
     let mut function = Lambda::start(binary, variables).await;
     let mut answers = Vec::new();
@@ -34,8 +30,8 @@ pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -
     answers
 }
 
-/// Whether an answer says that a product is in the catalog: 201, or, where a binary's time-out
-/// struck after the write and it was sent again, 200.
+/// Whether a response says that the product is in the catalog: 201, or 200, if a timeout expired
+/// after the write and the product was sent again.
 #[must_use]
 pub fn is_acknowledged(answer: &Value) -> bool {
     answer["statusCode"] == 201 || answer["statusCode"] == 200
@@ -54,27 +50,19 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// A secret that the function needs and must not tell.
+    /// A secret that the function needs, and must not write to its log.
     pub const SECRET: &str = "canary in a secret";
 
-    /// X-Ray's header with each event, which says that it is traced.
+    /// X-Ray's header of each event, which says that it is sampled.
     pub const TRACE: &str =
         "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
-    /// Starts it with no other environment than `variables` and what Lambda sets.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
+    /// Starts it with only `variables` and what Lambda sets in its environment.
     pub async fn start(binary: impl AsRef<OsStr>, variables: &[(&str, &str)]) -> Self {
         Self::start_by(Command::new(binary), variables).await
     }
 
     /// Starts it by a command of several words.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn start_by(mut command: Command, variables: &[(&str, &str)]) -> Self {
         const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
@@ -110,7 +98,7 @@ impl Lambda {
         };
         let failed = async move |text| {
             let at = Instant::now();
-            // As on Lambda, whose answer is JSON.
+            // As Lambda responds.
             send_error.send((at, Err(read(text)))).unwrap_or_default();
             (StatusCode::ACCEPTED, r#"{"status":"OK"}"#)
         };
@@ -121,7 +109,7 @@ impl Lambda {
             .layer(DefaultBodyLimit::disable());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        // A long event does not wait for its beginning to be acknowledged.
+        // The rest of a long event must not wait until the beginning is acknowledged.
         let listener = listener.tap_io(|caller| caller.set_nodelay(true).unwrap_or_default());
         tokio::spawn(async { axum::serve(listener, app).await });
 
@@ -140,7 +128,7 @@ impl Lambda {
             .expect("a process");
         let output = process.stdout.take().expect("its output");
         let errors = process.stderr.take().expect("its errors");
-        // Read while it runs: a function whose log nobody takes stands still.
+        // Read while it runs: a function blocks if nobody reads its log.
         let read = async |mut stream: Box<dyn AsyncRead + Send + Unpin>| {
             let mut text = String::new();
             stream.read_to_string(&mut text).await.expect("text");
@@ -160,17 +148,13 @@ impl Lambda {
         }
     }
 
-    /// When its process was started.
+    /// The time at which its process was started.
     #[must_use]
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// When it asks for its next event: its init is over, or an answer's work.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
+    /// The time at which it asks for its next event: its init, or the work for a response, is over.
     pub async fn asks(&mut self) -> Instant {
         tokio::select! {
             at = self.asked.recv() => at.expect("it asks"),
@@ -179,20 +163,12 @@ impl Lambda {
     }
 
     /// The process's id.
-    ///
-    /// # Panics
-    ///
-    /// When it has ended.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.id().expect("it runs")
     }
 
     /// Ends it as a service manager would (SIGTERM), and waits for its end.
-    ///
-    /// # Panics
-    ///
-    /// When it cannot.
     pub async fn end(mut self) {
         let told = Command::new("kill").arg(self.id().to_string()).status();
         assert!(told.await.expect("kill runs").success());
@@ -212,38 +188,26 @@ impl Lambda {
     }
 
     /// Sends it an event.
-    ///
-    /// # Panics
-    ///
-    /// When nobody takes it.
     pub fn send(&self, event: impl AsRef<[u8]>) {
         let event = event.as_ref().to_owned();
         self.events.send(event).expect("it is taken");
     }
 
-    /// Sends it an event, and waits for the answer, or the error that Lambda is told.
+    /// Sends it an event, and waits for the response, or for the error that it reports to Lambda.
     ///
     /// # Errors
     ///
     /// That error.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
     pub async fn invoke(&mut self, event: impl AsRef<[u8]>) -> Result<Value, Value> {
         self.invoke_timed(event).await.1
     }
 
-    /// Invokes the function as a caller that retries a 503, up to ten times in all. The binary's
-    /// time-outs follow the wall clock, and a busy machine may exceed them.
+    /// Invokes the function like a caller that retries after a 503, up to ten times. The binary's
+    /// timeouts follow the wall clock, so that they can expire on a busy machine.
     ///
     /// # Errors
     ///
     /// The error that Lambda is told.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
     pub async fn insist(&mut self, event: &str) -> Result<Value, Value> {
         const MORE: usize = 9;
 
@@ -257,11 +221,7 @@ impl Lambda {
         Ok(answer)
     }
 
-    /// The same as [`invoke`](Self::invoke), with the time at which the answer was there.
-    ///
-    /// # Panics
-    ///
-    /// When the function ends.
+    /// The same as [`invoke`](Self::invoke), with the time of the response.
     pub async fn invoke_timed(
         &mut self,
         event: impl AsRef<[u8]>,
@@ -275,21 +235,13 @@ impl Lambda {
 
     /// Waits until it ends by itself. Returns its status, how often it asked for an event, and its
     /// log.
-    ///
-    /// # Panics
-    ///
-    /// If it cannot be waited for.
     pub async fn ended(mut self) -> (ExitStatus, usize, String) {
         let status = self.process.wait().await.expect("it ends");
         let log = self.log.await.expect("it was read");
         (status, self.asked.len(), log)
     }
 
-    /// Ends it at once, whatever it does (SIGKILL), and gives its log.
-    ///
-    /// # Panics
-    ///
-    /// When it had ended before.
+    /// Ends it at once, whatever it does (SIGKILL), and returns its log.
     pub async fn kill(mut self) -> String {
         let ended = self.process.try_wait().expect("a process");
         assert_eq!(ended, None, "the function ended by itself");

@@ -1,9 +1,9 @@
-//! Holds 64 callers at once on `cargo run` for a minute, one create to four finds: `make load`.
+//! Sends requests to `cargo run` from 64 concurrent callers for a minute, four finds for each
+//! create: `make load`.
 //!
-//! The catalog is kept in a file, since a table in memory grows with every product. A caller sends
-//! a request again for as long as the response is 503, as every client should. On a busy machine,
-//! an attempt of the SDK may take longer than its second: each response that is not the usual one
-//! is printed, with what the API has logged of it.
+//! The catalog is in a file, because a table in memory grows with every product. A caller retries
+//! after a 503, as every client should. On a busy machine, an attempt of the SDK can take longer
+//! than its second: each unusual response is printed, with what the API has logged about it.
 
 use std::env;
 use std::error::Error;
@@ -24,7 +24,7 @@ use tokio::time::sleep;
 
 const CALLERS: usize = 64;
 const TIME: Duration = Duration::from_mins(1);
-/// By then all that is allocated once has been.
+/// By then, everything that is allocated only once has been.
 const WARM: Duration = Duration::from_secs(10);
 const FINDS_PER_CREATE: usize = 4;
 
@@ -88,7 +88,7 @@ async fn main() {
     );
 }
 
-/// Starts the API as `cargo run` does, and gives where it listens.
+/// Starts the API as `cargo run` does, and returns its URL.
 async fn start(binary: &str, data: &Path) -> (Child, String) {
     let mut process = Command::new(binary)
         .args(["--port", "0", "--data"])
@@ -102,7 +102,7 @@ async fn start(binary: &str, data: &Path) -> (Child, String) {
         if let Some((_, rest)) = line.split_once("listens on ") {
             let url = rest.split(' ').next().expect("a URL");
             let url = url.to_owned();
-            // A program whose output nobody takes stands still.
+            // A program blocks if nobody reads its output.
             tokio::spawn(async move {
                 while let Ok(Some(line)) = output.next_line().await {
                     if line.contains("WARN") || line.contains("ERROR") {
@@ -116,7 +116,7 @@ async fn start(binary: &str, data: &Path) -> (Child, String) {
     panic!("it ended without a welcome");
 }
 
-/// One caller: a product of its own, and then four finds among all of its products.
+/// One caller: creates a product, and then finds four of all its products, again and again.
 async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Vec<String>) {
     let (mut acknowledged, mut failures) = (Vec::new(), Vec::new());
     while begin.elapsed() < TIME {
@@ -130,7 +130,7 @@ async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Ve
         match answered(|| client.create(sent.to_string())).await {
             (201, _) => acknowledged.push(sent),
             (200, body) => {
-                // An attempt was out of time, and yet had stored the product.
+                // An attempt timed out, but had stored the product.
                 println!("200, not 201: {body}");
                 acknowledged.push(sent);
             }
@@ -189,7 +189,7 @@ async fn response(request: RequestBuilder) -> reqwest::Result<(u16, Option<u64>,
     Ok((status, retry_after, response.text().await?))
 }
 
-/// An error with all that it comes from.
+/// An error with all its causes.
 fn causes(error: &dyn Error) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     causes
@@ -198,7 +198,7 @@ fn causes(error: &dyn Error) -> String {
         .join(": ")
 }
 
-/// The most memory that a process has had so far, in KB (Linux).
+/// The peak memory of a process so far, in KB (Linux).
 fn peak_memory(process: &Child) -> u64 {
     let id = process.id().expect("it runs");
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");

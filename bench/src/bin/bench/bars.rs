@@ -1,10 +1,10 @@
-//! What this service is held to, and whether it keeps it.
+//! The targets of this service, and whether it meets them.
 
 use bench::Call;
 
 use crate::figures::{Under, What};
 use crate::markdown::{megabytes, number};
-use crate::page::{Run, function};
+use crate::run::{Run, function};
 use crate::subject::Subject;
 
 /// In MB.
@@ -14,7 +14,7 @@ const ZIP: f64 = 2.8;
 const MORE_FOR_CREATE: f64 = 1.1;
 /// How many times as fast as the documentation's Rust the first call is with the CPU of 128 MB.
 const FIRST_CALL: f64 = 100.0;
-/// How many times as fast as these this service gives its first answer.
+/// How many times as fast as these this service gives its first response.
 const FIRST_ANSWER: [(Subject, f64); 3] = [
     (Subject::Documentation, 5.0),
     (Subject::Node, 15.0),
@@ -23,7 +23,7 @@ const FIRST_ANSWER: [(Subject, f64); 3] = [
 
 /// A row for each bar and function.
 pub fn table(run: &Run) -> String {
-    let mut table = "| bar | function | measured | met |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| target | function | measured | met |\n|---|---|---|---|\n".to_owned();
     for call in [Call::FOUND.name, Call::CREATED.name] {
         let mut add = |bar: String, measured: String, is_met: bool| {
             let met = if is_met { "yes" } else { "**no**" };
@@ -84,7 +84,7 @@ pub fn table(run: &Run) -> String {
         for (than, bar) in FIRST_ANSWER {
             let (times, told) = times_as_fast(than, Under::Nothing, What::FirstAnswer);
             add(
-                format!("start to first answer at most 1/{bar} of {}", than.name()),
+                format!("start to first response at most 1/{bar} of {}", than.name()),
                 told,
                 times >= bar,
             );

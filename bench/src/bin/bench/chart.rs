@@ -7,7 +7,7 @@ use bench::Call;
 use crate::SIZES;
 use crate::figures::{Figures, Under, What};
 use crate::markdown::number;
-use crate::page::function;
+use crate::run::function;
 use crate::subject::Subject;
 
 const WIDTH: f64 = 760.0;
@@ -28,7 +28,7 @@ text { fill: #f0f6fc } .axis { stroke: #3d444d } .small { fill: #9198a1 }
 .node { fill: #3fb950; stroke: #3fb950 } .python { fill: #ab7df8; stroke: #ab7df8 } .hello { fill: #9198a1; stroke: #9198a1 } }
 ";
 
-/// From start to first answer: a bar for each subject, on a scale of powers of ten.
+/// From start to first response: a bar for each subject, on a scale of powers of ten.
 pub fn start(figures: &Figures) -> String {
     const BAR: f64 = 22.0;
     const STEP: f64 = 30.0;
@@ -51,7 +51,7 @@ pub fn start(figures: &Figures) -> String {
         18.0,
         "",
         "start",
-        "From start to first answer, p50 in ms, on a logarithmic scale",
+        "From start to first response, p50 in ms, on a logarithmic scale",
     );
     for (power, x) in scale.powers() {
         picture += &line(x, 30.0, x, bottom);
@@ -71,7 +71,11 @@ pub fn start(figures: &Figures) -> String {
         picture += &text(end + 6.0, y + 16.0, "", "start", &number(value));
         y += STEP;
     }
-    svg(bottom + 24.0, "Bars: from start to first answer", &picture)
+    svg(
+        bottom + 24.0,
+        "Bars: from start to first response",
+        &picture,
+    )
 }
 
 /// A warm call by the size of its product: a line for each subject, both scales of powers of ten.

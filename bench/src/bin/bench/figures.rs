@@ -11,7 +11,7 @@ use crate::subject::Subject;
 pub enum What {
     /// From the start to the first question for an event.
     Init,
-    /// From the start to the first answer, without the time between init and the event.
+    /// From the start to the first response, without the time between init and the event.
     FirstAnswer,
     First,
     FirstCpu,

@@ -10,6 +10,7 @@ mod life;
 mod markdown;
 mod page;
 mod quota;
+mod run;
 mod subject;
 mod table;
 
@@ -20,8 +21,8 @@ use bench::{Call, Canned};
 use clap::Parser;
 use figures::{Figures, Under, What, milliseconds};
 use life::Life;
-use page::Run;
 use quota::{MEMORIES, Quota};
+use run::Run;
 use subject::{Roots, Subject};
 use table::Table;
 

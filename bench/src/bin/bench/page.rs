@@ -1,6 +1,5 @@
 //! docs/performance.md: what stands between its markers.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -10,25 +9,12 @@ use bench::Call;
 use crate::figures::{Figures, Under, What};
 use crate::markdown::{head, megabytes, number, row, wrapped};
 use crate::quota::{MEMORIES, PERIOD, share};
+use crate::run::{Run, function};
 use crate::subject::Subject;
 use crate::{ITEMS, SIZES, WARM, WARM_OF_A_SIZE, WARM_UNDER_A_QUOTA, bars};
 
 const BEGIN: &str = "<!-- `make bench` writes what follows. -->\n";
 const END: &str = "<!-- The end of what `make bench` writes. -->\n";
-
-/// What the page is made of.
-pub struct Run {
-    pub figures: Figures,
-    /// Of what is deployed: as it is, and as a zip.
-    pub sizes: BTreeMap<(Subject, &'static str), (u64, u64)>,
-    pub machine: String,
-    pub rounds: usize,
-    pub delay: u64,
-    /// How many certificates the system has.
-    pub roots: usize,
-    /// Why no share of a CPU could be given.
-    pub no_quota: Option<String>,
-}
 
 /// Puts what was measured in the place of what was there.
 pub fn write(page: &str, start: &str, size: &str) {
@@ -51,31 +37,31 @@ fn with(text: &str, page: &str) -> String {
     format!("{before}{BEGIN}\n{page}\n{END}{after}")
 }
 
-/// What stands between the markers.
+/// The text between the markers.
 pub fn page(run: &Run) -> String {
     let mut told = format!(
-        "{} {} rounds, in each every subject one after the other; {WARM} warm calls in a round. Each figure is \
-         p50 / p99, in milliseconds where nothing else is said; of {} starts, p99 is the slowest. KB and MB of memory \
-         and of files are 1,000 and 1,000,000 bytes.",
+        "{} {} rounds; in each, the subjects run one after the other, with {WARM} warm calls. Each figure is p50 / p99, \
+         in milliseconds unless it says otherwise; of {} starts, p99 is the slowest. KB and MB are 1,000 and 1,000,000 \
+         bytes.",
         run.machine, run.rounds, run.rounds
     );
     if run.delay > 0 {
-        write!(told, " DynamoDB took {} ms for each answer.", run.delay).expect("text");
+        write!(told, " DynamoDB took {} ms for each response.", run.delay).expect("text");
     }
     let mut page = wrapped(&told);
-    page += "\n## The bars\n\n";
+    page += "\n## Targets\n\n";
     page += &bars::table(run);
     page += "\n## A start and its calls, with a whole CPU\n\n";
     page += &starts(run);
-    page += "\n![From start to first answer](performance-start.svg)\n";
+    page += "\n![From start to first response](performance-start.svg)\n";
     page += "\n";
     page += &wrapped(&beside(run.roots));
-    page += "\n## Every kind of answer\n\n";
+    page += "\n## Each kind of response\n\n";
     page += &paths(&run.figures);
     page += "\n## With the CPU of a small function\n\n";
     let throttled = match &run.no_quota {
         None => throttled(&run.figures),
-        Some(error) => format!("Not measured: no control group could be had ({error}).\n"),
+        Some(error) => format!("Not measured: no control group is available ({error}).\n"),
     };
     page += &throttled;
     page += "\n## Growing with the product\n\n";
@@ -84,15 +70,6 @@ pub fn page(run: &Run) -> String {
     page += "\n## Growing with the table\n\n";
     page += &tables(&run.figures);
     page
-}
-
-/// A function by its path: what a row is about.
-pub fn function(call: &str) -> &'static str {
-    if call == Call::FOUND.name {
-        "find"
-    } else {
-        "create"
-    }
 }
 
 fn both(figures: &Figures, subject: Subject, call: &str, under: Under, what: What) -> String {
@@ -119,7 +96,7 @@ fn name(subject: Subject, call: &str) -> String {
 fn starts(run: &Run) -> String {
     let columns = [
         ("start to first `/next`", What::Init),
-        ("start to first answer", What::FirstAnswer),
+        ("start to first response", What::FirstAnswer),
         ("first call", What::First),
         ("its CPU", What::FirstCpu),
         ("warm call", What::Warm),
@@ -144,8 +121,8 @@ fn starts(run: &Run) -> String {
 fn paths(figures: &Figures) -> String {
     let columns = [What::FirstAnswer, What::First, What::Warm, What::WarmCpu];
     let mut table = head([
-        "answer",
-        "start to first answer",
+        "response",
+        "start to first response",
         "first call",
         "warm call",
         "its CPU",
@@ -181,9 +158,10 @@ fn throttled(figures: &Figures) -> String {
     table
         + "\n"
         + &wrapped(&format!(
-            "Lambda gives a function of 1,769 MB one CPU, and of less its share: {}. A control group gives the share in \
-             each {} ms, from the first `/next` on: init has a whole CPU. AWS does not say how long that time is on \
-             Lambda. {WARM_UNDER_A_QUOTA} warm calls in a round, so far apart that none pays for the one before.",
+            "Lambda gives a function of 1,769 MB one CPU, and a smaller one a proportional share: {}. A control group limits \
+             the share in each period of {} ms, from the first `/next` on: init has a whole CPU. AWS does not document \
+             the period on Lambda. Each round has {WARM_UNDER_A_QUOTA} warm calls, far enough apart not to affect each \
+             other.",
             shares.join(", "),
             PERIOD.as_millis(),
         ))
@@ -205,7 +183,7 @@ fn grown(figures: &Figures) -> String {
     table
         + "\n"
         + &wrapped(&format!(
-            "Warm calls, {WARM_OF_A_SIZE} of each size in a round. The description has the size, in letters."
+            "Warm calls, {WARM_OF_A_SIZE} of each size in a round. The size is that of the description."
         ))
 }
 
@@ -228,30 +206,31 @@ fn tables(figures: &Figures) -> String {
     table
         + "\n"
         + &wrapped(
-            "This service over the embedded DynamoDB, without TLS. The CPU is the function's alone; the rest of a call is \
-             the emulator's, and says nothing about DynamoDB. Each call finds or creates another product.",
+            "This service with the embedded DynamoDB, without TLS. The CPU time is the function's; the rest of a call is the \
+             emulator's, and says nothing about DynamoDB. Each call finds or creates another product.",
         )
 }
 
-/// What a reader must know to compare.
+/// What a reader must know to compare the subjects.
 fn beside(roots: usize) -> String {
     format!(
-        "Nothing was measured on AWS: Lambda's Runtime API is played on loopback, and a DynamoDB behind TLS that answers \
-         at once. No network, no sandbox to start and no code to load: a cold start on Lambda has these on top, for all \
-         alike. All are built for x86-64; the zips of a deployment, for arm64, are other ones.
+        "Nothing was measured on AWS: Lambda's runtime API is emulated on this machine, and so is a DynamoDB behind TLS \
+         that responds at once. There is no network, no sandbox to start and no code to download, which a cold start on \
+         Lambda adds for every subject. All are built for x86-64; a deployment's zips, for arm64, differ.
 
-The subjects do not do the same. This service validates a product, never overwrites one, verifies DynamoDB's checksum, \
-         reads consistently, tells every mistake and logs a line for each call. Its Rust peer is what the documentation of \
-         the SDK and of lambda_http shows ([bench/peers](../bench/peers)), default features and release profile, whose \
-         binary keeps its symbols: no validation, and a put overwrites. Node is the same with the SDK bundled by esbuild, and so is Python with boto3, \
-         which answers as the original sample did: 200 and what boto3 gave, also for a product that is not there. Both \
-         make their client in init; the original sample made one for each call. Their loop over the Runtime API is a plain one \
-         of ours, shorter than Lambda's own. Hello world is lambda_runtime without TLS, DynamoDB or a product: the floor.
+The subjects do different work. This service validates a product, never overwrites one, verifies DynamoDB's checksum, \
+         reads consistently, reports every mistake and logs a line for each request. Documentation's Rust is what the \
+         documentation of the SDK and of lambda_http shows ([bench/peers](../bench/peers)), with default features and \
+         the release profile, whose binary keeps its symbols: it does not validate, and a put overwrites. Node does the \
+         same with the SDK bundled by esbuild, and so does Python with boto3, which responds like the original sample: \
+         200 and boto3's response, also for a missing product. Both create their client during init; the original \
+         sample created one for each request. Their loop over the runtime API is our own, and shorter than Lambda's. \
+         Hello world is lambda_runtime without TLS, DynamoDB or products: the lower bound.
 
 Documentation's Rust and Python read the system's {roots} certificates and the test's own, as on Lambda; Node has its \
-         roots compiled in and reads the test's own beside them. This service has five compiled in, and reads them from a \
-         file here, with the test's own. Code is the binary, Node's bundle, or Python's source: boto3 and Node come with \
-         Lambda's runtime."
+         roots compiled in, and also reads the test's own. This service has five compiled in, and reads them from a file \
+         here, with the test's own. Code is the binary, Node's bundle, or Python's source: boto3 and Node come with \
+         Lambda's runtimes."
     )
 }
 
