@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use reqwest::{Method, RequestBuilder};
-use tests::{Catalog, product, told};
+use tests::{Catalog, echo, product, told};
 
 const ECHO: &str =
     r#"{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}"#;
@@ -481,7 +481,7 @@ async fn slashes_count_once() {
     .enumerate()
     {
         let id = n.to_string();
-        let sent = product(&id, "Amazon Echo", "", "89.99").to_string();
+        let sent = echo(&id).to_string();
         let created = catalog.request(Method::POST, path).body(sent).send().await;
         let created = created.expect("a response");
         assert_eq!(created.status(), 201, "{path}");

@@ -8,7 +8,7 @@ use catalog::Outcome;
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tests::{Catalog, Client, product};
+use tests::{Catalog, Client, echo, product};
 use tokio::net::TcpListener;
 
 const CREATE: (&str, &str) = ("post", "/product/create");
@@ -114,7 +114,7 @@ type Seen = BTreeSet<((&'static str, &'static str), String)>;
 
 /// Gets every answer that depends on nothing but the request.
 async fn answers(contract: &Contract, client: &Client) -> Seen {
-    let new = product("contract", "Amazon Echo", "Smart speaker", "89.99").to_string();
+    let new = echo("contract").to_string();
     let other = product("contract", "Another", "", "1").to_string();
     let large = product("large", "Large", &"x".repeat(400 * 1024), "1").to_string();
     let text = client
@@ -235,7 +235,7 @@ async fn every_documented_answer_is_given_and_no_other() {
     let contract = Contract::read();
     let busy = refusing(StatusCode::BAD_REQUEST, "ThrottlingException").await;
     let forbidden = refusing(StatusCode::BAD_REQUEST, "AccessDeniedException").await;
-    let echo = product("1001", "Amazon Echo", "Smart speaker", "89.99").to_string();
+    let echo = echo("1001").to_string();
 
     let catalog = Catalog::start().await;
     let mut seen = answers(&contract, &catalog).await;

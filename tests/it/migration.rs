@@ -49,7 +49,7 @@ async fn an_item_of_the_original_is_not_overwritten() {
     let catalog = Catalog::start().await;
     put(&catalog, echo()).await;
     let same = product("1001", "Amazon Echo", "Smart speaker", "89.9").to_string();
-    let other = product("1001", "Amazon Echo", "Smart speaker", "89.99").to_string();
+    let other = tests::echo("1001").to_string();
     assert_eq!(
         catalog
             .create(same)

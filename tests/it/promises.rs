@@ -8,24 +8,20 @@ use catalog::{ProductRepository, Reaction};
 use futures::future::join_all;
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, WrongClock, hold, product, products_at, share};
+use tests::{
+    ALWAYS, Fault, Faulty, WrongClock, create_event, echo, find_event, hold, product, products_at,
+    share,
+};
 use tokio::time::{Duration, Instant};
 
 /// Calls a function as API Gateway does, and returns its proxy response.
 async fn call(function: Function, products: &ProductRepository, product: &Value) -> Value {
-    let mut event: Value = serde_json::from_str(match function {
-        Function::Create => include_str!("../events/create-on-DEV.json"),
-        Function::Find => include_str!("../events/find-on-DEV.json"),
-    })
-    .expect("JSON");
-    match function {
-        Function::Create => event["body"] = product.to_string().into(),
-        Function::Find => event["pathParameters"]["id"] = product["id"].clone(),
-    }
-    function
-        .invoke(products, &event.to_string())
-        .await
-        .expect("a response")
+    let event = match function {
+        Function::Create => create_event(product.to_string()),
+        Function::Find => find_event(product["id"].as_str().expect("an id")),
+    };
+    let response = function.invoke(products, &event.to_string()).await;
+    response.expect("a response")
 }
 
 fn body(response: &Value) -> Value {
@@ -222,7 +218,7 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
         corrected: Corrected,
         id: &str,
     ) -> Result<(), String> {
-        let sent = product(id, "Amazon Echo", "Smart speaker", "89.99");
+        let sent = echo(id);
         let healthy = &products_at(&dynamodb.url());
         if matches!(function, Function::Find) {
             call(Function::Create, healthy, &sent).await;
@@ -298,7 +294,7 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_host_is_left_at_once() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let sent = product("1001", "Amazon Echo", "Smart speaker", "89.99");
+    let sent = echo("1001");
     call(Function::Create, &products_at(&dynamodb.url()), &sent).await;
     let of_the_network = Fault::ALL
         .into_iter()
@@ -332,7 +328,7 @@ async fn a_silence_of_four_seconds_is_survived() {
     for round in 0..share(200) {
         // Each takes a second and a wait of at most 50, 100, 200 and 400 ms.
         let faulty = Faulty::start(&dynamodb, Fault::Silence, 4).await;
-        let sent = product(&round.to_string(), "Amazon Echo", "", "89.99");
+        let sent = echo(&round.to_string());
         let start = Instant::now();
         let response = call(Function::Create, &faulty.products(), &sent).await;
         assert_eq!(response["statusCode"], 201, "{response}");
@@ -348,7 +344,7 @@ async fn a_silence_of_four_seconds_is_survived() {
 #[tokio::test(start_paused = true)]
 async fn a_long_failure_is_answered_at_once_and_passes() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let sent = product("1001", "Amazon Echo", "", "89.99");
+    let sent = echo("1001");
     let failures = 200;
     let fault = Fault::Error("InternalServerError");
     let faulty = Faulty::start(&dynamodb, fault, failures).await;

@@ -2,6 +2,26 @@ use catalog::ProductRepository;
 use local::Function;
 use serde_json::Value;
 
+/// API Gateway's event of a request to create the product in `body`.
+#[must_use]
+pub fn create_event(body: impl Into<Value>) -> Value {
+    let mut event = json(include_str!("../events/create-on-DEV.json"));
+    event["body"] = body.into();
+    event
+}
+
+/// API Gateway's event of a request to find the product whose percent-encoded id is `id`.
+#[must_use]
+pub fn find_event(id: &str) -> Value {
+    let mut event = json(include_str!("../events/find-on-DEV.json"));
+    event["pathParameters"]["id"] = id.into();
+    event
+}
+
+fn json(event: &str) -> Value {
+    serde_json::from_str(event).expect("JSON")
+}
+
 /// Sends any event to a function, and checks the result: a response that API Gateway accepts and
 /// the contract documents, or an error, if the event cannot come from API Gateway.
 ///

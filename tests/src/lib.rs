@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub use clock::{config_at, products_at};
 pub use credentials::ends_after_its_response;
-pub use event::answers_well;
+pub use event::{answers_well, create_event, find_event};
 pub use faulty::{ALWAYS, Fault, Faulty, WrongClock};
 pub use ledger::{binary, hold, share};
 pub use priming::primed;
@@ -110,6 +110,12 @@ pub fn find_path(id: &str) -> String {
 #[must_use]
 pub fn product(id: &str, title: &str, description: &str, price: &str) -> Value {
     serde_json::json!({ "id": id, "title": title, "description": description, "price": price })
+}
+
+/// The product of the contract's example, with this id.
+#[must_use]
+pub fn echo(id: &str) -> Value {
+    product(id, "Amazon Echo", "Smart speaker", "89.99")
 }
 
 /// The response as text: the status, the headers that matter to a caller, and the body.

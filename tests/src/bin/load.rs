@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
-use tests::{Client, hold, product};
+use tests::{Client, echo, hold};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -121,12 +121,7 @@ async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Ve
     let (mut acknowledged, mut failures) = (Vec::new(), Vec::new());
     while begin.elapsed() < TIME {
         let n = acknowledged.len();
-        let sent = product(
-            &format!("{caller}-{n}"),
-            "Amazon Echo",
-            "Smart speaker",
-            "89.99",
-        );
+        let sent = echo(&format!("{caller}-{n}"));
         match answered(|| client.create(sent.to_string())).await {
             (201, _) => acknowledged.push(sent),
             (200, body) => {

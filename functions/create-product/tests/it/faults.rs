@@ -6,25 +6,22 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
-use tests::{ALWAYS, Fault, Faulty, Lambda, binary, hold, is_acknowledged, product, share};
+use tests::{
+    ALWAYS, Fault, Faulty, Lambda, binary, create_event, echo, find_event, hold, is_acknowledged,
+    share,
+};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
 fn event(product: &Value) -> String {
-    let event = include_str!("../../../../tests/events/create-on-DEV.json");
-    let mut event: Value = serde_json::from_str(event).expect("JSON");
-    event["body"] = product.to_string().into();
-    event.to_string()
+    create_event(product.to_string()).to_string()
 }
 
 /// What is in the table: the product's answer, or nothing.
 async fn stored(dynamodb: &LocalDynamoDb, id: &str) -> Option<Value> {
-    let event = include_str!("../../../../tests/events/find-on-DEV.json");
-    let mut event: Value = serde_json::from_str(event).expect("JSON");
-    event["pathParameters"]["id"] = id.into();
-    let (products, event) = (dynamodb.products(), event.to_string());
+    let (products, event) = (dynamodb.products(), find_event(id).to_string());
     let mut answer = Value::Null;
     // A busy machine may take longer than the time-outs of one call, but not of all.
     for _ in 0..10 {
@@ -55,7 +52,7 @@ async fn a_sample_of_the_faults() {
         .flat_map(|(fault, status)| [(*fault, 1, *status), (*fault, ALWAYS, 503)]);
     let runs = cases.map(async |(fault, times, status)| {
         let id = format!("{fault:?}-{times}").replace(['(', ')', '"'], "-");
-        let sent = product(&id, "Amazon Echo", "", "89.99");
+        let sent = echo(&id);
         let faulty = Faulty::start(dynamodb, fault, times).await;
         let mut function = Lambda::start_over(&binary(BINARY), faulty.url()).await;
         let mut answer = function.invoke(&event(&sent)).await.expect("an answer");
@@ -124,7 +121,7 @@ async fn killed(
     moment: Moment,
 ) -> Result<(), String> {
     let id = format!("killed-{n}");
-    let sent = product(&id, "Amazon Echo", "Smart speaker", "89.99");
+    let sent = echo(&id);
     let (fault, times) = match moment {
         Moment::At(fault) => (fault, ALWAYS),
         Moment::After(_) => (Fault::Silence, 0),
@@ -138,7 +135,7 @@ async fn killed(
         }
         Moment::After(time) => {
             // It has started once it has answered.
-            let first = product(&format!("{id}-before"), "Amazon Echo", "", "89.99");
+            let first = echo(&format!("{id}-before"));
             function.insist(&event(&first)).await.expect("an answer");
             function.send(event(&sent));
             sleep(time).await;

@@ -2,7 +2,7 @@
 
 use local::LocalDynamoDb;
 use serde_json::{Value, json};
-use tests::{Fault, Faulty, Lambda, is_acknowledged, product};
+use tests::{Fault, Faulty, Lambda, create_event, is_acknowledged, product};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
@@ -10,9 +10,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 const CANARY: &str = "canary\r\n\u{1b}[2J2026-01-01T00:00:00Z INFO forged=true";
 
 fn event(body: &str, is_base64: bool) -> String {
-    let event = include_str!("../../../../tests/events/create-on-DEV.json");
-    let mut event: Value = serde_json::from_str(event).expect("JSON");
-    event["body"] = body.into();
+    let mut event = create_event(body);
     event["isBase64Encoded"] = is_base64.into();
     event["path"] = format!("/{CANARY}").into();
     event["queryStringParameters"] = json!({ CANARY: CANARY });

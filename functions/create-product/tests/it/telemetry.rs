@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use local::LocalDynamoDb;
 use serde_json::Value;
-use tests::{Fault, Faulty, Lambda, product};
+use tests::{Fault, Faulty, Lambda, create_event, echo, product};
 use tokio::net::UdpSocket;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
@@ -46,20 +46,13 @@ async fn answered(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Ve
     statuses.into_iter().zip(lines).collect()
 }
 
-fn event(body: &str) -> Value {
-    let event = include_str!("../../../../tests/events/create-on-DEV.json");
-    let mut event: Value = serde_json::from_str(event).expect("JSON");
-    event["body"] = body.into();
-    event
-}
-
-fn echo() -> Value {
-    event(&product("1001", "Amazon Echo", "", "89.99").to_string())
+fn echo_event() -> Value {
+    create_event(echo("1001").to_string())
 }
 
 /// An event whose body is not what API Gateway says it is.
 fn malformed() -> Value {
-    let mut event = echo();
+    let mut event = echo_event();
     event["isBase64Encoded"] = true.into();
     event
 }
@@ -70,7 +63,7 @@ async fn each_answer_is_a_line_of_json_in_the_log() {
     let answers = answered(
         &dynamodb.url(),
         &[],
-        &[echo(), echo(), event("{}"), malformed()],
+        &[echo_event(), echo_event(), create_event("{}"), malformed()],
     )
     .await;
     let settled = answers.iter().filter_map(|(status, _)| status.as_u64());
@@ -114,7 +107,12 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let faulty = Faulty::start(&dynamodb, Fault::Error("InternalServerError"), 2).await;
     // From ERROR on, lines about answers would be left out; their metrics must not.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
-    let answers = answered(faulty.url(), &level, &[echo(), echo(), event("{}")]).await;
+    let answers = answered(
+        faulty.url(),
+        &level,
+        &[echo_event(), echo_event(), create_event("{}")],
+    )
+    .await;
     let mut attempts = 0;
     for (n, (status, line)) in answers.iter().enumerate() {
         let calls_dynamodb = *status != 422;
@@ -170,8 +168,13 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     let address = daemon.local_addr().expect("an address").to_string();
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
-    let other = event(&product("1001", "Amazon Echo", "another", "89.99").to_string());
-    let answers = answered(&dynamodb.url(), &variables, &[echo(), other, event("{}")]).await;
+    let other = create_event(product("1001", "Amazon Echo", "another", "89.99").to_string());
+    let answers = answered(
+        &dynamodb.url(),
+        &variables,
+        &[echo_event(), other, create_event("{}")],
+    )
+    .await;
     // Datagrams arrive in order: whatever the function sent comes before this one.
     daemon.send_to(b"the end", &address).await.expect("sent");
     let mut datagram = [0; 4096];
