@@ -24,10 +24,10 @@ between the functions and an embedded DynamoDB: for create and find, into the fi
 
 Nothing of this was run on AWS. In particular, it is not shown that Lambda starts a new sandbox, with new credentials, after
 a function has responded and ended; the tests show that the function ends in this order.
-
-| promise | under | cases | failures |
-|---|---|---|---|
 TEXT
-  sort "$RELIABILITY"
+  # A table for each promise.
+  sort "$RELIABILITY" | awk -F ' *[|] *' '
+    $2 != promise { promise = $2; printf "\n## %s%s\n\n| under | cases | failures |\n|---|---|---|\n", toupper(substr($2, 1, 1)), substr($2, 2) }
+    { printf "| %s | %s | %s |\n", $3, $4, $5 }'
 } >docs/reliability.md
 exit "$failed"
