@@ -16,7 +16,10 @@ const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
 /// that AWS adds a root. The first is from the AWS SDKs, the second from OpenSSL.
 const ROOTS_FILES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 
-/// The variables that replace DynamoDB's endpoint, the first that is set.
+/// The variables that set the region.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// The variables that replace DynamoDB's endpoint.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
 
 /// The configuration from AWS's [standard variables][1]. The repository adds time-outs and retries.
@@ -40,23 +43,15 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
         Some(value) => Err(format!("{name} must be true or false, and is {value:?}")),
     };
 
-    let region = variable("AWS_REGION")
-        .map(|region| ("AWS_REGION", region))
-        .or_else(|| Some(("AWS_DEFAULT_REGION", variable("AWS_DEFAULT_REGION")?)))
-        .ok_or("AWS_REGION must be set, such as to eu-central-1")?;
-    let region = match region {
-        // A part of a host name.
-        (name, region)
-            if !region
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
-        {
-            return Err(format!(
-                "{name} must be a region such as eu-central-1, and is {region:?}"
-            ));
-        }
-        (_, region) => region,
-    };
+    let (name, region) =
+        first_of(REGIONS, &variable).ok_or("AWS_REGION must be set, such as to eu-central-1")?;
+    // It becomes a part of a host name.
+    let is_region = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if !region.bytes().all(is_region) {
+        return Err(format!(
+            "{name} must be a region such as eu-central-1, and is {region:?}"
+        ));
+    }
     required("AWS_ACCESS_KEY_ID")?;
     required("AWS_SECRET_ACCESS_KEY")?;
     let dual_stack = is_on("AWS_USE_DUALSTACK_ENDPOINT")?;
@@ -64,9 +59,7 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
     let endpoint = if is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
         None
     } else {
-        ENDPOINTS
-            .into_iter()
-            .find_map(|name| Some((name, variable(name)?)))
+        first_of(ENDPOINTS, &variable)
     };
     if let Some((name, url)) = &endpoint {
         require_url(name, url)?;
@@ -90,6 +83,16 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
     Ok(config)
 }
 
+/// The first of these variables that is set, with its value.
+fn first_of(
+    names: [&'static str; 2],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<(&'static str, String)> {
+    names
+        .into_iter()
+        .find_map(|name| Some((name, variable(name)?)))
+}
+
 fn require_url(name: &str, url: &str) -> Result<(), String> {
     let is_valid = url.parse::<Uri>().is_ok_and(|uri| {
         let has_host = uri.authority().is_some_and(|authority| {
@@ -110,10 +113,7 @@ fn require_url(name: &str, url: &str) -> Result<(), String> {
 fn https_client_from(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<SharedHttpClient, String> {
-    let Some((name, file)) = ROOTS_FILES
-        .iter()
-        .find_map(|name| Some((name, variable(name)?)))
-    else {
+    let Some((name, file)) = first_of(ROOTS_FILES, variable) else {
         return https_client(AWS_ROOTS);
     };
     let client = match fs::read(&file) {
