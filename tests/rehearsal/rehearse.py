@@ -74,9 +74,7 @@ class Rehearsal:
         self.report.step("Create a product and find it")
         for answer in self.guide.run("5. Create a product and find it").replace("}{", "}\n{").splitlines():
             self.report.detail(answer)
-        self.report.step(
-            "Check the deployed API against openapi.yaml, and walk through it with the Postman collection, through API Gateway"
-        )
+        self.report.step("Check the deployed API against openapi.yaml, and walk through it with the Postman collection")
         stories.contract()
 
         self.report.step("Push a change: 256 MB of memory, creating needs a signature, finding needs a key")
