@@ -62,17 +62,18 @@ class Operations:
 
     def source_lines(self):
         """The source line of an offset in a function that was deployed: one that no request can make panic."""
-        symbols = next((ROOT / "dist/debug").iterdir())
+        dist = self.pipeline.source / "dist"
+        symbols = next((dist / "debug").iterdir())
         listed = subprocess.run(["nm", "--demangle", symbols], check=True, capture_output=True, text=True).stdout
         [offset] = re.findall(r"(?m)^(\w+) t catalog::table::repository::to_product$", listed)[:1] or [None]
         expect(offset, f"{symbols} names our functions")
-        for zipped in (ROOT / "dist").glob("*.zip"):
+        for zipped in dist.glob("*.zip"):
             unpacked = self.pipeline.unpacked(zipped.stem, zipped) / "bootstrap"
             read = ["readelf", "--notes", "--section-headers", "--wide", unpacked]
             told = subprocess.run(read, check=True, capture_output=True, text=True).stdout
             build = re.search(r"Build ID: (\w+)", told)[1]
-            expect((ROOT / f"dist/debug/{build}.debug").exists(), f"{zipped.name} has its symbols in dist/debug")
-            expect(not re.search(r"\.debug|\.symtab", told), f"{zipped.name} has no debug information")
+            expect((dist / f"debug/{build}.debug").exists(), f"{zipped.name} has its symbols in dist/debug")
+            expect(not re.search(r"\.debug_info|\.debug_line|\.symtab", told), f"{zipped.name} has no debug information")
         chosen = {"BUILD": symbols.stem, "BACKTRACE": f"0x{offset}", "STAGE": "DEV"}
         line = self.guide.run("A panic", RUNBOOK, **chosen).strip()
         expect("shared/src/table/repository.rs:" in line, f"the offset is a line of the source: {line}")
