@@ -54,11 +54,7 @@ async fn respond(
         Ok(response) => response,
         Err(response_type) => {
             let response = gateway::response_of_its_own(response_type, &request_id);
-            log(
-                &Request::from_parts(parts, ()),
-                response.status(),
-                response_type,
-            );
+            log(&parts.method, &parts.uri, response.status(), response_type);
             response
         }
     };

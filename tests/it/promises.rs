@@ -41,12 +41,17 @@ enum End {
     Mistake,
 }
 
-fn end(fault: Fault, times: usize) -> End {
-    let reaction = match fault {
-        Fault::Error(code) => Reaction::BY_CODE.iter().find(|(of, _)| *of == code),
-        _ => None,
+/// What the functions do about a fault, if it is an error that DynamoDB names.
+fn reaction(fault: Fault) -> Option<Reaction> {
+    let Fault::Error(code) = fault else {
+        return None;
     };
-    match reaction.map(|(_, reaction)| reaction) {
+    let known = Reaction::BY_CODE.iter().find(|(of, _)| *of == code);
+    known.map(|(_, reaction)| *reaction)
+}
+
+fn end(fault: Fault, times: usize) -> End {
+    match reaction(fault) {
         Some(Reaction::ExpiredCredentials) => End::UnavailableAtOnce,
         Some(Reaction::Mistake) => End::Mistake,
         _ if times == ALWAYS => End::Unavailable,
@@ -62,12 +67,8 @@ async fn run(
     times: usize,
     round: usize,
 ) -> Result<(), String> {
-    let sent = product(
-        &format!("{fault:?}-{function:?}-{times}-{round}").replace(['(', ')', '"'], "-"),
-        "Amazon Echo",
-        "Smart speaker",
-        "89.99",
-    );
+    let id = format!("{fault:?}-{function:?}-{times}-{round}").replace(['(', ')', '"'], "-");
+    let sent = echo(&id);
     let healthy = &products_at(&dynamodb.url());
     let stored_before = matches!(function, Function::Find);
     if stored_before {
@@ -114,9 +115,11 @@ async fn run(
         End::UnavailableAtOnce | End::Mistake if took.is_zero() && calls == 1 => {}
         _ => return Err(wrong("the time and the requests of", &end, &(took, calls))),
     }
-    let reason = format!("{fault:?}").contains("Token")
-        || format!("{fault:?}").contains("UnrecognizedClient");
-    let rejected = status == 503 && reason;
+    let of_credentials = matches!(
+        reaction(fault),
+        Some(Reaction::UnknownCredentials | Reaction::ExpiredCredentials)
+    );
+    let rejected = status == 503 && of_credentials;
     equal(
         &products.lost_its_credentials(),
         &rejected,

@@ -7,10 +7,11 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
 use super::errors::{Reaction, reaction};
 
-/// Rejects a corrupt response, and closes the connection of a response that is corrupt or tells of
-/// a failure: a new connection may lead to another host.
+/// Rejects a corrupt response and closes its connection, as after a failure that can be retried: a
+/// new connection may lead to another host.
 ///
-/// The SDK closes it as well, but not if the response is corrupt or says when to retry.
+/// The SDK also closes connections, but not after a corrupt response, or one that says when to
+/// retry.
 #[derive(Debug)]
 pub(crate) struct Distrust;
 

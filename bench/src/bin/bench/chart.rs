@@ -15,7 +15,7 @@ const WIDTH: f64 = 760.0;
 const LEFT: f64 = 210.0;
 const RIGHT: f64 = 60.0;
 
-/// Colours that are told apart on both grounds, also by who sees no red or green.
+/// Colours that can be distinguished on light and dark backgrounds, also with red-green blindness.
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .axis { stroke: #d1d9e0 } .small { font-size: 11px; fill: #59636e }

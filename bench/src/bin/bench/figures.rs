@@ -1,4 +1,4 @@
-//! What was measured, and what is told of it.
+//! The measured times, and their percentiles.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::subject::Subject;
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// From the start to the first question for an event.
+    /// From the start to the first request for an event.
     Init,
     /// From the start to the first response, without the time between init and the event.
     FirstAnswer,
@@ -17,20 +17,20 @@ pub enum What {
     FirstCpu,
     Warm,
     WarmCpu,
-    /// The most memory of the process, in MB.
+    /// The peak memory of the process, in MB.
     Memory,
 }
 
-/// Under what it is measured.
+/// The condition under which it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Under {
     /// A whole CPU.
     Nothing,
-    /// The CPU of a function of so many MB.
+    /// The CPU of a function with this many MB.
     Memory(u32),
-    /// A product of so many KB.
+    /// A product of this many KB.
     Size(usize),
-    /// A table of so many items.
+    /// A table with this many items.
     Items(usize),
 }
 
@@ -51,7 +51,7 @@ impl Figures {
         samples.push(value);
     }
 
-    /// Notes the time of a call: of the first, or of a warm one.
+    /// Records the time of a call: the first, or a warm one.
     pub fn time(
         &mut self,
         subject: Subject,
@@ -73,7 +73,7 @@ impl Figures {
         self.0.keys().any(|key| key.2 == under)
     }
 
-    /// The sample that so many of a hundred do not exceed.
+    /// The percentile of the samples: this many of a hundred do not exceed it.
     pub fn percentile(
         &self,
         subject: Subject,

@@ -1,4 +1,4 @@
-//! How a call's cost grows with the table, which is the embedded DynamoDB's: of this service alone.
+//! How the cost of a call of this service grows with the embedded DynamoDB's table.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use crate::life::Life;
 use crate::subject::Subject;
 
 const CALLS: usize = 40;
-/// How many items are made before they are given to the table.
+/// The number of items in each import.
 const AT_ONCE: usize = 50_000;
 
-/// A DynamoDB with so many items.
+/// A DynamoDB with this many items.
 pub struct Table {
     items: usize,
     url: String,
@@ -41,7 +41,7 @@ impl Table {
         }
     }
 
-    /// Measures warm calls, each for another product.
+    /// Measures warm calls, each with a different product.
     pub async fn measure(&mut self, figures: &mut Figures) {
         let variables = [
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -55,7 +55,7 @@ impl Table {
             let mut life = Life::start(Subject::Ours, &variables, &call, None).await;
             for number in 0..=CALLS {
                 let id = if call.name == Call::FOUND.name {
-                    // All over the table.
+                    // Spread over the table.
                     id(number * self.items / (CALLS + 1))
                 } else {
                     self.created += 1;
@@ -80,7 +80,7 @@ fn item(number: usize) -> HashMap<String, AttributeValue> {
     let mut product = Call::FOUND.of(id(number)).product();
     let mut take = |name: &str| match product[name].take() {
         serde_json::Value::String(text) => text,
-        other => panic!("{other} is no text"),
+        other => panic!("{other} is not text"),
     };
     HashMap::from([
         ("id".to_owned(), AttributeValue::S(take("id"))),

@@ -9,11 +9,11 @@ use tokio::net::UdpSocket;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
-/// The status of each answer, and its line in the log, with `variables` beside those that the
+/// The status of each response and its line in the log. `variables` are added to those that the
 /// function needs.
 ///
-/// An event that is answered with 503 is sent again, up to ten times in all: the function's
-/// time-outs follow the wall clock, and a busy machine may exceed them.
+/// An event is sent again after a 503, up to ten times: the function's timeouts follow the wall
+/// clock, so that they can expire on a busy machine.
 async fn answered(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<(Value, Value)> {
     let needed = [
         ("AWS_ACCESS_KEY_ID", "local"),
@@ -42,7 +42,7 @@ async fn answered(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Ve
     let lines: Vec<_> = lines
         .filter(|line: &Value| line["message"] == "answered")
         .collect();
-    assert_eq!(lines.len(), statuses.len(), "one line for each answer");
+    assert_eq!(lines.len(), statuses.len(), "one line for each response");
     statuses.into_iter().zip(lines).collect()
 }
 
@@ -105,7 +105,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let faulty = Faulty::start(&dynamodb, Fault::Error("InternalServerError"), 2).await;
-    // From ERROR on, lines about answers would be left out; their metrics must not.
+    // From ERROR on, Lambda drops the lines of responses, but their metrics must stay.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     let answers = answered(
         faulty.url(),
@@ -161,7 +161,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     assert_eq!(usize::try_from(attempts), Ok(faulty.calls()));
 }
 
-/// Lambda's daemon is told of the call as a part of the function's time.
+/// The call is sent to X-Ray's daemon as a part of the function's time.
 #[tokio::test]
 async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     let daemon = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
@@ -192,7 +192,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
         assert_eq!(document["id"].as_str().map(str::len), Some(16));
         assert_eq!(document["aws"]["operation"], "PutItem");
         assert_eq!(document["aws"]["retries"], line["DynamoDBRetries"]);
-        // Of a call that ended in a time-out there is no answer to tell of.
+        // A call that timed out has no response.
         if *answer != 503 {
             // To create what is there is refused by DynamoDB's condition.
             let refused = *answer != 201;
