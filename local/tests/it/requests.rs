@@ -1,0 +1,159 @@
+//! Requests that reach no function.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::process::{Running, send};
+
+/// A name that leads to this machine is not this machine's, and a page's origin is not ours.
+#[test]
+fn web_pages_are_refused_on_both_ports() {
+    let mut running = Running::start(&["--port", "0"]);
+    let dynamodb = running.dynamodb();
+    let api = running.address.clone();
+    for (address, path) in [(&api, "/product/create"), (&dynamodb, "/")] {
+        let port = address.split(':').nth(1).expect("a port");
+        for (headers, status) in [
+            (format!("host: {address}"), None),
+            (format!("host: localhost:{port}"), None),
+            (format!("host: LOCALHOST:{port}"), None),
+            ("host: localhost".to_owned(), None),
+            (format!("host: [::1]:{port}"), None),
+            (format!("host: {address}\r\norigin: http://{address}"), None),
+            (
+                format!("host: localhost:{port}\r\norigin: http://localhost:{port}"),
+                None,
+            ),
+            (
+                format!("host: page.test:{port}"),
+                Some("421 Misdirected Request"),
+            ),
+            (
+                "host: localhost.page.test".to_owned(),
+                Some("421 Misdirected Request"),
+            ),
+            (
+                "host: 127.0.0.1.page.test".to_owned(),
+                Some("421 Misdirected Request"),
+            ),
+            ("host: 0.0.0.0".to_owned(), Some("421 Misdirected Request")),
+            (
+                format!("host: localhost@page.test:{port}"),
+                Some("421 Misdirected Request"),
+            ),
+            (
+                format!("host: {address}\r\norigin: http://page.test"),
+                Some("403 Forbidden"),
+            ),
+            (
+                format!("host: {address}\r\norigin: https://{address}"),
+                Some("403 Forbidden"),
+            ),
+            (
+                format!("host: {address}\r\norigin: http://localhost:{port}"),
+                Some("403 Forbidden"),
+            ),
+            (
+                format!("host: {address}\r\norigin: http://127.0.0.1:1"),
+                Some("403 Forbidden"),
+            ),
+            (
+                format!("host: {address}\r\norigin: null"),
+                Some("403 Forbidden"),
+            ),
+            (
+                format!("host: {address}\r\norigin: "),
+                Some("403 Forbidden"),
+            ),
+            (
+                format!("host: {address}\r\norigin: http://{address}\r\norigin: null"),
+                Some("403 Forbidden"),
+            ),
+            ("x-other: 1".to_owned(), Some("400 Bad Request")),
+            (
+                format!("host: {address}\r\nhost: {address}"),
+                Some("400 Bad Request"),
+            ),
+            ("host: ".to_owned(), Some("400 Bad Request")),
+            ("host: a b".to_owned(), Some("400 Bad Request")),
+        ] {
+            let request =
+                format!("POST {path} HTTP/1.1\r\n{headers}\r\ncontent-length: 2\r\n\r\n{{}}");
+            let got = send(address, &request);
+            // Without a web page, the request gets as far as its body.
+            let expected = match status {
+                Some(status) => status,
+                None if path == "/" => "400 Bad Request",
+                None => "422 Unprocessable Entity",
+            };
+            assert_eq!(got, format!("HTTP/1.1 {expected}"), "{address} {headers}");
+        }
+        let absolute = format!("GET http://page.test{path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        assert_eq!(send(address, &absolute), "HTTP/1.1 421 Misdirected Request");
+    }
+    let printed = running.stop();
+    let refused = printed
+        .lines()
+        .find(|line| line.contains("/product/create 421"))
+        .expect(&printed);
+    assert!(refused.starts_with("20"), "it has no time: {refused}");
+}
+
+#[test]
+fn a_request_that_no_function_gets_is_answered_and_logged_with_its_time() {
+    let running = Running::start(&["--port", "0"]);
+    let address = running.address.clone();
+    let chunked = |chunks: &str| {
+        format!(
+            "POST /product/create HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
+        )
+    };
+    for (request, status) in [
+        (chunked("2\r\n{}\r\n0\r\n\r\n"), "422 Unprocessable Entity"),
+        (chunked("x\r\n{}\r\n0\r\n\r\n"), "400 Bad Request"),
+        (chunked("2\r\n{}{}\r\n0\r\n\r\n"), "400 Bad Request"),
+        (chunked("-1\r\n"), "400 Bad Request"),
+        (
+            "GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
+            "404 Not Found",
+        ),
+        (
+            "DELETE /product/find/1001 HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned(),
+            "404 Not Found",
+        ),
+    ] {
+        assert_eq!(
+            send(&address, &request),
+            format!("HTTP/1.1 {status}"),
+            "{request}"
+        );
+    }
+    let printed = running.stop();
+    for logged in [
+        "POST /product/create 400 BAD_REQUEST_BODY",
+        "GET /nothing 404 MISSING_AUTHENTICATION_TOKEN",
+        "DELETE /product/find/1001 404 MISSING_AUTHENTICATION_TOKEN",
+    ] {
+        let line = printed.lines().find(|line| line.contains(logged));
+        assert!(
+            line.is_some_and(|line| line.starts_with("20")),
+            "{logged} is not in:{printed}"
+        );
+    }
+}
+
+/// In ten seconds. Nobody waits for it on AWS, either.
+#[test]
+fn a_client_that_does_not_send_its_head_is_left() {
+    let running = Running::start(&["--port", "0"]);
+    let mut stream = TcpStream::connect(&running.address).expect("a connection");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: loc")
+        .expect("sent");
+    let mut rest = Vec::new();
+    stream
+        .read_to_end(&mut rest)
+        .expect("the end of the connection");
+    assert!(!String::from_utf8_lossy(&rest).contains(" 200 "));
+    running.stop();
+}
