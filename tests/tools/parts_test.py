@@ -98,6 +98,9 @@ class Parts(unittest.TestCase):
         )
         (self.folder / "part.sh").write_text(part)
         (self.folder / "tools/parts.toml").write_text('[prerequisites]\n[test.a]\ncommand = "bash part.sh"\n')
+        # A shell without job control starts `make test &` with SIGINT ignored, which the runner would inherit.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         for interruption in (signal.SIGINT, signal.SIGTERM):
             shutil.rmtree(self.folder / "target", ignore_errors=True)
             command = [sys.executable, str(PARTS), "test"]
