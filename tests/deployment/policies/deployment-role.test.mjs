@@ -68,12 +68,15 @@ fact('a deploy role of another name is trusted when both templates are given it'
 });
 
 const own = stack('product-catalog-service-DEV');
-const with_ = (arn) => ({ context: { 'cloudformation:RoleArn': arn } });
+const with_ = (arn, context = {}) => ({ context: { 'cloudformation:RoleArn': arn, ...context } });
+const importing = (...types) => with_(executionRole.arn, { 'cloudformation:ImportResourceTypes': types });
 fact('a change set carries the execution role', {
   allowed: [[deploymentRole, 'cloudformation:CreateChangeSet', own, with_(executionRole.arn)]],
   denied: [
     [deploymentRole, 'cloudformation:CreateChangeSet', own],
     [deploymentRole, 'cloudformation:CreateChangeSet', own, with_(iam('administrators'))],
+    [deploymentRole, 'cloudformation:CreateChangeSet', own, importing('AWS::ApiGateway::ApiKey')],
+    [deploymentRole, 'cloudformation:CreateChangeSet', own, importing('AWS::DynamoDB::Table', 'AWS::S3::Bucket')],
     [deploymentRole, 'cloudformation:CreateStack', own, with_(executionRole.arn)],
     [deploymentRole, 'cloudformation:UpdateStack', own, with_(executionRole.arn)],
   ],
@@ -142,7 +145,7 @@ fact('the deployment role makes nothing by itself', {
 
 // The evaluator takes an API's id for a type of resources, in which a wildcard stands for itself only.
 const call = (route, stage = 'DEV') => `arn:aws:execute-api:${REGION}:${TARGET}:*/${stage}/${route}`;
-const keyOf = (stage) => ({ context: { 'aws:ResourceTag/product-catalog-service': stage } });
+const keyOf = (stack) => ({ context: { 'aws:ResourceTag/Stack': `product-catalog-service-${stack}` } });
 fact('the deployment role tries the API of its stage, with the key of its stage', {
   allowed: [
     [deploymentRole, 'execute-api:Invoke', call('POST/product/create')],

@@ -4,23 +4,27 @@ import {
   administrator,
   alarm,
   alsoAdministrator,
+  api,
   boundary,
   bucket,
   buckets,
   dashboard,
   deploymentRole,
   dev,
+  execution,
   executionRole,
   fact,
   functionRole,
   iam,
   lambda,
   logGroup,
+  opensTo,
   passedTo,
   prod,
   role,
   service,
   TARGET,
+  THIRD,
   table,
   topic,
   upload,
@@ -67,6 +71,9 @@ const foreignRoles = [
   executionRole.arn,
   deploymentRole.arn,
   iam('product-catalog-service-DEV-deploy'), // the pipeline's, where tools and target are one account
+  iam('product-catalog-service-DEV-x/administrators-role'),
+  iam('path/product-catalog-service-DEV-create-role'),
+  iam('aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway'),
 ];
 const managesRole = (name) => [
   [executionRole, 'iam:PutRolePolicy', name, withinBoundary],
@@ -109,14 +116,86 @@ fact('the execution role knows one table only, and none of its items', {
   ],
 });
 
-fact('production never loses its table, whatever else the execution role is given', {
+const keepers = ['STAGE', 'PROD'].map((stage) => role(execution({ DeploymentEnvironment: stage }).ExecutionRole));
+fact('STAGE and PROD never lose their table, whatever else the execution role is given', {
   allowed: [
     [executionRole, 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
-    [role(prod.execution.ExecutionRole), 'dynamodb:UpdateTable', table('PRODUCT_CATALOG')],
+    ...keepers.map((who) => [who, 'dynamodb:UpdateTable', table('PRODUCT_CATALOG')]),
   ],
+  denied: keepers.flatMap((who) => [
+    [who, 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
+    [alsoAdministrator(who), 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
+  ]),
+});
+
+// As API Gateway's resources look when osls has deployed them, and before.
+const deployedBy = (stage) => ({ context: { 'aws:ResourceTag/STAGE': stage } });
+const verbs = ['GET', 'PATCH', 'DELETE'].map((verb) => `apigateway:${verb}`);
+const ofApiGateway = ['/restapis/a1b2c3', '/restapis/a1b2c3/stages/PROD', '/apikeys/k1', '/usageplans/p1'].map(api);
+fact('the APIs, keys and usage plans of another stage in the account are out of reach', {
+  allowed: ofApiGateway.flatMap((resource) => [
+    [executionRole, verbs, resource, deployedBy('DEV')],
+    [executionRole, verbs, resource],
+    [role(prod.execution.ExecutionRole), verbs, resource, deployedBy('PROD')],
+  ]),
+  denied: ofApiGateway.flatMap((resource) => [
+    [executionRole, verbs, resource, deployedBy('PROD')],
+    [executionRole, verbs, resource, deployedBy('STAGE')],
+    [alsoAdministrator(executionRole), verbs, resource, deployedBy('PROD')],
+    [role(prod.execution.ExecutionRole), verbs, resource, deployedBy('DEV')],
+  ]),
+});
+
+const invokedBy = (principal) => [
+  executionRole,
+  'lambda:AddPermission',
+  lambda('product-catalog-service-DEV-create'),
+  { context: principal ? { 'lambda:Principal': principal } : {} },
+];
+fact('only API Gateway is permitted to invoke a function', {
+  allowed: [invokedBy('apigateway.amazonaws.com')],
   denied: [
-    [role(prod.execution.ExecutionRole), 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
-    [alsoAdministrator(role(prod.execution.ExecutionRole)), 'dynamodb:DeleteTable', table('PRODUCT_CATALOG')],
+    invokedBy('*'),
+    invokedBy(THIRD),
+    invokedBy('s3.amazonaws.com'),
+    invokedBy(iam('administrators')),
+    invokedBy(),
+  ],
+});
+
+const notifies = (...actions) => [
+  executionRole,
+  'cloudwatch:PutMetricAlarm',
+  alarm('product-catalog-service-DEV-errors'),
+  { context: { 'cloudwatch:AlarmActions': actions } },
+];
+fact('an alarm notifies the topic of its stage, and does nothing else', {
+  allowed: [notifies(topic('product-catalog-service-DEV-alarms'))],
+  denied: [
+    notifies(topic('product-catalog-service-PROD-alarms')),
+    notifies(topic('payments')),
+    notifies(topic('product-catalog-service-DEV-alarms').replace(TARGET, THIRD)),
+    notifies(lambda('product-catalog-service-DEV-create')),
+    notifies('arn:aws:automate:eu-central-1:ec2:terminate'),
+    notifies(topic('product-catalog-service-DEV-alarms'), 'arn:aws:automate:eu-central-1:ec2:terminate'),
+  ],
+});
+
+const subscribes = (protocol) => [
+  executionRole,
+  'sns:Subscribe',
+  topic('product-catalog-service-DEV-alarms'),
+  { context: protocol ? { 'sns:Protocol': protocol } : {} },
+];
+fact('people and pagers are subscribed to the alarms, by email and https', {
+  allowed: [subscribes('email'), subscribes('https')],
+  denied: [
+    subscribes('http'),
+    subscribes('sqs'),
+    subscribes('lambda'),
+    subscribes('firehose'),
+    subscribes('sms'),
+    subscribes(),
   ],
 });
 
@@ -126,6 +205,13 @@ fact('the execution role makes the deployment bucket, however its name is cut, a
     [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc'],
     [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
     [executionRole, 's3:GetBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
+    // The bucket of another account that has taken such a name, and opens it to everyone.
+    ...['PutBucketPolicy', 'GetBucketPolicy', 'ListBucket'].map((action) => [
+      executionRole,
+      `s3:${action}`,
+      bucket,
+      { owner: THIRD, policy: opensTo('s3:*', { Resource: '*' }) },
+    ]),
   ],
 });
 
@@ -133,6 +219,7 @@ fact('functions get the code of their own stage only', {
   allowed: buckets.map((own) => [executionRole, 's3:GetObject', upload(own)]),
   denied: [
     [executionRole, 's3:GetObject', upload(bucket, 'PROD')],
+    [executionRole, 's3:GetObject', upload(bucket), { owner: THIRD, policy: opensTo('s3:*', { Resource: '*' }) }],
     [executionRole, 's3:PutObject', upload(bucket)],
   ],
 });
@@ -159,6 +246,7 @@ fact('the execution role knows the logs, alarms and topics of its stage only', {
     [executionRole, 'logs:DeleteLogGroup', logGroup('/aws/api-gateway/product-catalog-service-PROD')],
     [executionRole, 'cloudwatch:DeleteAlarms', alarm('product-catalog-service-PROD-errors')],
     [executionRole, 'cloudwatch:DeleteDashboards', dashboard('product-catalog-service-PROD')],
+    [executionRole, 'cloudwatch:PutDashboard', dashboard('product-catalog-service-DEV-2')],
     [executionRole, 'sns:DeleteTopic', topic('product-catalog-service-PROD-alarms')],
   ],
 });

@@ -138,6 +138,9 @@ test('the execution role may do what CloudFormation needs for every resource of 
         if (action === 'iam:PassRole') return [functionRole, passedTo('lambda.amazonaws.com')];
         if (action.startsWith('s3:GetObject')) return [upload(bucket)];
         if (/^iam:(Create|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
+        if (action === 'lambda:AddPermission')
+          return [arnFor(action), { context: { 'lambda:Principal': 'apigateway.amazonaws.com' } }];
+        if (action === 'sns:Subscribe') return [arnFor(action), { context: { 'sns:Protocol': 'email' } }];
         return [arnFor(action)];
       })();
       if (!(await may(executionRole, action, ...question))) missing.push(`${type}: ${action} on ${question[0]}`);

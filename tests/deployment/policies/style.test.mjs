@@ -86,13 +86,13 @@ test('every parameter checks itself, and every output describes itself', () => {
 
 test('a parameter that two templates share is the same in both', () => {
   const [one, two, three] = templates.map((path) => read(path).Parameters);
-  const ofRoles = ['CFExecutionRoleName', 'DeploymentEnvironment'];
+  const ofRoles = ['CFExecutionRoleName', 'DeploymentEnvironment', 'ServiceName'];
   for (const [left, right, shared] of [
     [one, two, [...ofRoles, 'CodePipelineAssumeRoleName', 'DeployRoleName', 'ExternalId']],
     [two, three, ofRoles],
   ]) {
     const inBoth = Object.keys(left).filter((name) => name in right);
-    assert.deepEqual(inBoth.sort(), shared.toSorted());
+    assert.deepEqual(inBoth.toSorted(), shared.toSorted());
     for (const name of shared) {
       for (const rule of ['Default', 'AllowedPattern', 'AllowedValues']) {
         assert.deepEqual(left[name][rule], right[name][rule], `${name}: ${rule}`);

@@ -45,6 +45,7 @@ fact('the build assumes no role, even one that trusts everybody; the deployment 
 const codebuild = (name) => `arn:aws:codebuild:${REGION}:${TOOLS}:project/product-catalog-service-${name}`;
 const codepipeline = (name) => `arn:aws:codepipeline:${REGION}:${TOOLS}:product-catalog-service-${name}`;
 const rule = (name) => `arn:aws:events:${REGION}:${TOOLS}:rule/product-catalog-service-${name}`;
+const [silent, sendsItsKeys] = [[], []];
 for (const [what, made, principalOf, source, other] of [
   ['pipeline', PipelineRole, 'codepipeline.amazonaws.com', codepipeline('DEV'), codepipeline('PROD')],
   ['build project', BuildRole, 'codebuild.amazonaws.com', codebuild('DEV-build'), codebuild('DEV-deploy')],
@@ -52,7 +53,7 @@ for (const [what, made, principalOf, source, other] of [
   ['push rule', PushRole, 'events.amazonaws.com', rule('DEV-push'), rule('PROD-push')],
 ]) {
   const works = (name, arn, account) => {
-    const context = { 'aws:SourceArn': arn, 'aws:SourceAccount': account };
+    const context = arn ? { 'aws:SourceArn': arn, 'aws:SourceAccount': account } : {};
     const asked = { owner: TOOLS, policy: made.AssumeRolePolicyDocument, context };
     return [service(name), 'sts:AssumeRole', made.Arn, asked];
   };
@@ -62,29 +63,50 @@ for (const [what, made, principalOf, source, other] of [
       works(principalOf, other, TOOLS),
       works(principalOf, source, THIRD),
       works('lambda.amazonaws.com', source, TOOLS),
+      works('lambda.amazonaws.com'),
     ],
   });
+  // AWS documents these keys for CodeBuild and EventBridge, but not for CodePipeline.
+  if (what !== 'pipeline') sendsItsKeys.push(works(principalOf));
+  else silent.push(works(principalOf));
 }
+fact('a service that does not send its source is accepted only if it is CodePipeline', {
+  allowed: silent,
+  denied: sendsItsKeys,
+});
 
 const repository = (name) => `arn:aws:codecommit:${REGION}:${TOOLS}:${name}`;
 const olderConnection = connection.replace('codeconnections', 'codestar-connections');
 const [connected, older] = [connection, olderConnection].map((ConnectionArn) =>
   role(pipeline({ ConnectionArn, FullRepositoryId: 'owner/product-catalog' }).PipelineRole),
 );
+const uses = (who, arn, repository = 'owner/product-catalog', branch = 'master') => {
+  const service = arn.split(':')[2];
+  const context = { [`${service}:FullRepositoryId`]: repository, [`${service}:BranchName`]: branch };
+  return [who, `${service}:UseConnection`, arn, { context }];
+};
 const fetches = ['GetBranch', 'GetCommit', 'UploadArchive', 'GetUploadArchiveStatus', 'CancelUploadArchive'].map(
   (action) => `codecommit:${action}`,
 );
 fact('the pipeline fetches its source from one repository', {
   allowed: [
     [pipelineRole, fetches, repository('product-catalog-service')],
-    [connected, 'codeconnections:UseConnection', connection],
-    [older, 'codestar-connections:UseConnection', olderConnection],
+    uses(connected, connection),
+    uses(older, olderConnection),
   ],
   denied: [
     [pipelineRole, 'codecommit:GetCommit', repository('payments')],
     [pipelineRole, 'codecommit:GitPush', repository('product-catalog-service')],
-    [pipelineRole, 'codeconnections:UseConnection', connection],
-    [connected, 'codeconnections:UseConnection', `${connection}b`],
+    uses(pipelineRole, connection),
+    uses(connected, `${connection}b`),
+    ...[
+      [connected, connection],
+      [older, olderConnection],
+    ].flatMap(([who, arn]) => [
+      uses(who, arn, 'owner/payroll'),
+      uses(who, arn, 'owner/product-catalog', 'feature'),
+      [who, `${arn.split(':')[2]}:UseConnection`, arn],
+    ]),
     [connected, 'codecommit:GetCommit', repository('product-catalog-service')],
   ],
 });
@@ -107,9 +129,39 @@ fact('a push starts this pipeline only', {
 });
 
 const { ArtifactBucket, ArtifactBucketPolicy, Key } = dev.pipeline;
-const artifact = `${ArtifactBucket.Arn}/product-catalog-serv/Package/x1y2z3`;
+// CodePipeline shortens the pipeline's name to 20 characters, and an artifact's to 10.
+const artifactOf = (name) => `${ArtifactBucket.Arn}/product-catalog-serv/${name}/x1y2z3`;
+const artifact = artifactOf('Source');
+const reads = (who, name) => [who, ['s3:GetObject', 's3:GetObjectVersion'], artifactOf(name)];
+const stores = (who, name) => [who, 's3:PutObject', artifactOf(name)];
+fact('Build cannot write what Deploy executes, and each role reads and writes only its artifacts', {
+  allowed: [
+    stores(pipelineRole, 'Source'),
+    ...['Source', 'Package', 'Endpoint'].map((name) => reads(pipelineRole, name)),
+    reads(buildRole, 'Source'),
+    stores(buildRole, 'Package'),
+    reads(deployRole, 'Source'),
+    reads(deployRole, 'Package'),
+    stores(deployRole, 'Endpoint'),
+  ],
+  denied: [
+    stores(buildRole, 'Source'),
+    stores(buildRole, 'Endpoint'),
+    reads(buildRole, 'Package'),
+    stores(deployRole, 'Source'),
+    stores(deployRole, 'Package'),
+    stores(pipelineRole, 'Package'),
+    stores(pipelineRole, 'Endpoint'),
+    ...[pipelineRole, buildRole, deployRole].flatMap((who) => [
+      [who, ['s3:GetObject', 's3:PutObject'], `${ArtifactBucket.Arn}/cache/x1y2z3`],
+      [who, 's3:PutObject', `${ArtifactBucket.Arn}/product-catalog-serv/Other/x1y2z3`],
+      [who, 's3:ListBucket', ArtifactBucket.Arn],
+    ]),
+  ],
+});
+
 const hands = (who) => [
-  [who, ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], artifact],
+  reads(who, 'Source'),
   [who, 's3:GetBucketLocation', ArtifactBucket.Arn],
   [who, ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'], Key.Arn, { policy: Key.KeyPolicy }],
 ];

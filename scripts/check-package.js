@@ -1,0 +1,61 @@
+'use strict';
+
+// Checks the package in dist/ before scripts/deploy.sh deploys it. Prints the service's name, the region, the execution
+// role and whether the API requires a key; or, with exit code 1, why the package must not be deployed.
+//
+// Build writes the package, and runs the build scripts of every dependency. So nothing in the package is executed, and
+// osls, which holds the credentials of the target account and uploads whatever a package names, must find nothing there
+// but a package: not even a link to /proc/self/environ.
+
+const { readdirSync, readFileSync } = require('node:fs');
+
+const { STAGE, TARGET_ACCOUNT_ID } = process.env;
+
+function* faults({ functions, layers, package: common, provider, service }) {
+  // osls deploys a package of another stage without complaint, and so creates a wrong stack.
+  if (provider.stage !== STAGE) yield `is of stage ${provider.stage} and not of ${STAGE}`;
+  const role = provider.iam.deploymentRole;
+  if (!new RegExp(`^arn:[a-z-]+:iam::${TARGET_ACCOUNT_ID}:role/[\\w+=,.@-]+$`).test(role))
+    yield `is for the account of ${role} and not for ${TARGET_ACCOUNT_ID}`;
+  if (!/^[a-z][a-z0-9-]*$/.test(service)) yield `is of the service ${service}, which is not a name`;
+  if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(provider.region)) yield `is for ${provider.region}, which is not a region`;
+
+  for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() && !entry.isDirectory()) yield `has ${entry.name}, which is neither a file nor a folder`;
+  }
+  for (const [name, { package: own }] of Object.entries(functions)) {
+    if (!/^dist\/[a-z-]+\.zip$/.test(own?.artifact))
+      yield `has ${own?.artifact} as the code of ${name}, not a zip in dist/`;
+  }
+  if (common.artifact || layers) yield 'names files besides the code of its functions';
+
+  if (STAGE !== 'DEV') yield* unprotected(provider.compiledCloudFormationTemplate.Resources);
+}
+
+/** What IAM cannot express: who may update a table may also end its protection. */
+function* unprotected(resources) {
+  const tables = Object.values(resources).filter(({ Type }) => Type.startsWith('AWS::DynamoDB::'));
+  if (tables.length !== 1) yield `has ${tables.length} tables: ${STAGE} has one`;
+  for (const { Type, DeletionPolicy, UpdateReplacePolicy, Properties } of tables) {
+    for (const [setting, value, required] of [
+      ['Type', Type, 'AWS::DynamoDB::Table'],
+      ['DeletionPolicy', DeletionPolicy, 'Retain'],
+      ['UpdateReplacePolicy', UpdateReplacePolicy, 'Retain'],
+      ['DeletionProtectionEnabled', Properties?.DeletionProtectionEnabled, true],
+      ['PointInTimeRecoveryEnabled', Properties?.PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled, true],
+    ]) {
+      if (value !== required)
+        yield `has a table whose ${setting} is ${JSON.stringify(value)}: ${STAGE} requires ${required}`;
+    }
+  }
+}
+
+const { service } = JSON.parse(readFileSync('dist/package/serverless-state.json', 'utf8'));
+const [fault] = faults(service);
+if (fault) {
+  console.log(`the package in dist/ ${fault}: nothing is deployed`);
+  process.exitCode = 1;
+} else {
+  const requiresKey = Object.values(service.functions).some(({ events: [{ http }] }) => http.private);
+  console.log(service.service, service.provider.region, service.provider.iam.deploymentRole, requiresKey);
+}
