@@ -27,7 +27,7 @@ function* faults({ functions, layers, package: common, provider, service }) {
     if (!/^dist\/[a-z-]+\.zip$/.test(own?.artifact))
       yield `has ${own?.artifact} as the code of ${name}, not a zip in dist/`;
   }
-  if (common.artifact || layers) yield 'names files besides the code of its functions';
+  if (common?.artifact || Object.keys(layers ?? {}).length > 0) yield 'names files besides the code of its functions';
 
   if (STAGE !== 'DEV') yield* unprotected(provider.compiledCloudFormationTemplate.Resources);
 }

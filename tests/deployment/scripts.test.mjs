@@ -1,7 +1,7 @@
 // The scripts of the pipeline, and how they fail: with a line that says why, and with nothing half-deployed.
 
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
+import { access, cp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { account, forStage, Workspace } from './workspace.mjs';
@@ -128,6 +128,95 @@ test('deploying refuses another stage, another account and a missing package, be
   assert.deepEqual(await workspace.calls(), before);
 });
 
+/** Deploys a package of this stage, in which a change is made to what osls trusts, and says whether AWS was called. */
+async function deploysChanged(t, stage) {
+  const workspace = await Workspace.create(t);
+  assert.equal((await workspace.package(forStage(stage))).code, 0);
+  await workspace.command('aws', 'exit 9');
+  await cp(workspace.path('dist'), workspace.path('unchanged'), { recursive: true });
+  const state = 'dist/package/serverless-state.json';
+  return async (change) => {
+    await rm(workspace.path('dist'), { recursive: true });
+    await cp(workspace.path('unchanged'), workspace.path('dist'), { recursive: true });
+    const packaged = JSON.parse(await workspace.read(state));
+    await change(packaged.service, workspace);
+    await workspace.write(state, JSON.stringify(packaged));
+    const before = await workspace.calls();
+    const deployed = await workspace.run('scripts/deploy.sh', [], { ...deployRole, STAGE: stage });
+    return { ...deployed, called: (await workspace.calls()).length > before.length };
+  };
+}
+
+test('a package in which osls would upload another file is refused before anything has credentials', async (t) => {
+  const link = async (workspace, name) => {
+    await rm(workspace.path(name), { recursive: true, force: true });
+    await symlink('/proc/self/environ', workspace.path(name));
+  };
+  const changes = [
+    ['names a file', ({ functions }) => Object.assign(functions.create.package, { artifact: '/proc/self/environ' })],
+    ['climbs', ({ functions }) => Object.assign(functions.find.package, { artifact: 'dist/../api-endpoint.txt' })],
+    ['names nothing', ({ functions }) => delete functions.find.package],
+    ['has a layer', (service) => Object.assign(service, { layers: { all: { package: { artifact: '.npmrc' } } } })],
+    ['has an artifact for all', (service) => Object.assign(service, { package: { artifact: 'package.json' } })],
+    ['has a link for a zip', (_, workspace) => link(workspace, 'dist/create-product.zip')],
+    ['has a link beside the package', (_, workspace) => link(workspace, 'dist/package/a-link')],
+    ['is for a host that is no region', ({ provider }) => Object.assign(provider, { region: 'x.example.com/' })],
+    ['is of a strange service', (service) => Object.assign(service, { service: '--endpoint-url' })],
+  ];
+  const deploy = await deploysChanged(t, 'DEV');
+  for (const [name, change] of changes) {
+    const { code, stderr, called } = await deploy(change);
+    assert.equal(code, 1, name);
+    assert.match(stderr, /^deploy\.sh: the package in dist\/ .*: nothing is deployed\n$/, name);
+    assert.equal(called, false, name);
+  }
+  const unchanged = await deploy(() => {});
+  assert.deepEqual([unchanged.code, unchanged.called], [9, true]);
+});
+
+const tableOf = ({ provider }) => provider.compiledCloudFormationTemplate.Resources.ProductCatalogDynamoDBTable;
+const weaker = {
+  DeletionPolicy: [(table) => Object.assign(table, { DeletionPolicy: 'RetainExceptOnCreate' }), 'DeletionPolicy'],
+  'no DeletionPolicy': [(table) => delete table.DeletionPolicy, 'DeletionPolicy'],
+  UpdateReplacePolicy: [(table) => Object.assign(table, { UpdateReplacePolicy: 'Delete' }), 'UpdateReplacePolicy'],
+  protection: [({ Properties }) => delete Properties.DeletionProtectionEnabled, 'DeletionProtectionEnabled'],
+  'protection off': [
+    ({ Properties }) => Object.assign(Properties, { DeletionProtectionEnabled: false }),
+    'DeletionProtectionEnabled',
+  ],
+  recovery: [({ Properties }) => delete Properties.PointInTimeRecoverySpecification, 'PointInTimeRecoveryEnabled'],
+  'recovery off': [
+    ({ Properties }) =>
+      Object.assign(Properties.PointInTimeRecoverySpecification, { PointInTimeRecoveryEnabled: false }),
+    'PointInTimeRecoveryEnabled',
+  ],
+  'another type': [(table) => Object.assign(table, { Type: 'AWS::DynamoDB::GlobalTable' }), 'Type'],
+};
+test('a table of DEV may be lost', async (t) => {
+  const deploy = await deploysChanged(t, 'DEV');
+  for (const [weaken] of Object.values(weaker)) {
+    assert.equal((await deploy((service) => weaken(tableOf(service)))).called, true);
+  }
+});
+
+for (const stage of ['STAGE', 'PROD']) {
+  test(`a package of ${stage} whose table could be lost is refused`, async (t) => {
+    const deploy = await deploysChanged(t, stage);
+    for (const [name, [weaken, setting]] of Object.entries(weaker)) {
+      const refused = await deploy((service) => weaken(tableOf(service)));
+      const reason = `the package in dist/ has a table whose ${setting} is `;
+      assert.ok(refused.stderr.startsWith(`deploy.sh: ${reason}`), `${name}: ${refused.stderr}`);
+      assert.ok(refused.stderr.includes(`: ${stage} requires `) && refused.stderr.endsWith(': nothing is deployed\n'));
+      assert.deepEqual([refused.code, refused.called], [1, false], name);
+    }
+    const without = await deploy(({ provider }) => {
+      delete provider.compiledCloudFormationTemplate.Resources.ProductCatalogDynamoDBTable;
+    });
+    assert.match(without.stderr, /the package in dist\/ has 0 tables/);
+    assert.equal((await deploy(() => {})).called, true);
+  });
+}
+
 test('a role that cannot be assumed ends the deployment', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
@@ -154,7 +243,7 @@ test('the credentials of the target account are never printed', async (t) => {
   esac`,
   );
   // The smoke test's calls, which carry them where nobody sees them.
-  await workspace.command('curl', `[[ $(cat) == *canary-secret*canary-token* ]] && echo '${product}'`);
+  await workspace.command('curl', curl('*canary-secret*canary-token*'));
   await workspace.withoutOsls('[[ $AWS_SESSION_TOKEN == canary-token ]]');
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
@@ -178,7 +267,7 @@ test('the key of the API is read when a function asks for it, and never printed'
   esac`,
   );
   await workspace.withoutOsls();
-  await workspace.command('curl', `[[ $(cat) == *'header = "X-Api-Key: canary-key"'* ]] && echo '${product}'`);
+  await workspace.command('curl', curl(`*'header = "X-Api-Key: canary-key"'*`));
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
@@ -217,6 +306,34 @@ test('the smoke test passes over an API that keeps its product', async (t) => {
   assert.equal(tried.stdout, `Created a product and found it: ${url}/product/find/smoke-test\n`);
 });
 
+test('the smoke test passes over a new API whose first responses are not yet its own', async (t) => {
+  await Promise.all(
+    [403, 404, 429, 503].map(async (first) => {
+      const strange = [first, '{"message":"Forbidden"}'];
+      const calls = { POST: 0, GET: 0 };
+      const { url } = await api(t, (request, body, kept) =>
+        calls[request.method]++ === 0 ? strange : keeps(request, body, kept),
+      );
+      const tried = await smokeTest(t, url);
+      assert.equal(tried.code, 0, tried.stderr);
+      assert.deepEqual(calls, { POST: 2, GET: 2 });
+    }),
+  );
+});
+
+test('the smoke test passes where another product has its id, and fails where that product is not found', async (t) => {
+  const another = '{"id":"smoke-test","title":"Another","description":"","price":"1.00"}';
+  const taken = (found) => (request) =>
+    request.method === 'POST' ? [409, '{"title":"The id is taken","status":409}'] : found;
+  const { url } = await api(t, taken([200, another]));
+  const passed = await smokeTest(t, url);
+  assert.equal(passed.code, 0, passed.stderr);
+  const { url: other } = await api(t, taken([200, '{"id":"1001"}']));
+  const failed = await smokeTest(t, other);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /^smoke-test\.sh: GET http.* should return \{"id":"smoke-test",\*\}, and returned 200: /);
+});
+
 test('the smoke test fails over an API that loses, changes or refuses its product', async (t) => {
   const broken = {
     loses: (request, body) => (request.method === 'POST' ? [201, body] : [404, '{"title":"No product has this id"}']),
@@ -230,12 +347,16 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
       assert.equal(tried.code, 1);
       assert.match(
         tried.stderr,
-        /smoke-test\.sh: (GET|POST) http.* should return \{"id":"smoke-test",.*\}, and returned: \{/,
+        /smoke-test\.sh: (GET|POST) http.* should return \{"id":"smoke-test",.*\}, and returned (404|200|500): \{/,
       );
       assert.equal(tried.stdout, '');
     }),
   );
 });
+
+/** A curl whose response satisfies the smoke test, if it reads this from standard input. */
+const curl = (input) => `while (($#)); do [[ $1 != --output ]] || output=$2; shift; done
+  [[ $(cat) == ${input} ]] && printf '%s' '${product}' >"$output" && echo 200`;
 
 const defined = (env) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 
