@@ -17,14 +17,19 @@ import urllib.request
 import trustme
 from botocore.exceptions import ClientError
 from botocore.session import Session
+from ministack.core import iam_evaluator
+
+from strict import strict
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = "111111111111"
 TARGET = "222222222222"
 # Not the region of most examples, so that one written into a file is noticed.
 REGION = "eu-central-1"
-SERVICE = "product-catalog-service-DEV"
-PIPELINE = "product-catalog-service-pipeline-DEV"
+# Not the name in serverless.yml, for the same reason.
+NAME = "catalog" if strict("name") else "product-catalog-service"
+SERVICE = f"{NAME}-DEV"
+PIPELINE = f"{NAME}-pipeline-DEV"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 
@@ -75,6 +80,7 @@ class Aws:
             "MINISTACK_SSL_KEY": str(self.folder / "server.pem"),
             "SSL_CERT_FILE": str(self.ca),  # Whom the functions trust.
             "USE_SSL": "1",
+            "LENIENT": os.environ.get("LENIENT", ""),
         }
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
         with self.log.open("wb") as log:
@@ -152,6 +158,30 @@ class Aws:
             "AWS_SESSION_TOKEN": given["SessionToken"],
         }
 
+    def assume_as(self, service: str, role: str, source: str | None) -> dict:
+        """The credentials that a role of the tools account gives an AWS service, which acts for this resource of it."""
+        name = role.rsplit("/", 1)[1]
+        trust = self.ask(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        asked = iam_evaluator.EvalContext(
+            principal_arn=service,
+            principal_type="AWSService",
+            principal_account=TOOLS,
+            action="sts:AssumeRole",
+            resource_arn=role,
+            region=REGION,
+            service_context={"aws:sourcearn": source, "aws:sourceaccount": TOOLS} if source else {},
+        )
+        statements = [{**each, "Resource": role} for each in trust["Statement"]]
+        if iam_evaluator.evaluate_resource_policy({"Statement": statements}, asked, service).decision != "Allow":
+            raise Failed(f"{service}, with aws:SourceArn {source}, may not assume {role}")
+        # The emulator lets only accounts assume a role: the role trusts its own for as long as that takes.
+        update = functools.partial(self.ask, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
+        update(PolicyDocument=json.dumps({**trust, "Statement": [without_condition(each) for each in statements]}))
+        try:
+            return self.assume(root_of(TOOLS), role)
+        finally:
+            update(PolicyDocument=json.dumps(trust))
+
     def stacks(self, account: str) -> list:
         listed = self.ask(root_of(account), "cloudformation", "list_stacks")["StackSummaries"]
         return [each["StackName"] for each in listed if each["StackStatus"] != "DELETE_COMPLETE"]
@@ -170,13 +200,17 @@ class Aws:
         [key] = self.ask(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
         return key["value"]
 
-    def curl(self, *arguments: str) -> str:
-        return self.run({}, "curl", "--silent", "--show-error", *arguments).stdout
+    def curl(self, *arguments: str, **options) -> str:
+        return self.run({}, "curl", "--silent", "--show-error", *arguments, **options).stdout
 
     def memory(self) -> int:
         function = f"{SERVICE}-create"
         described = self.ask(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=function)
         return described["MemorySize"]
+
+
+def without_condition(statement: dict) -> dict:
+    return {name: value for name, value in statement.items() if name not in ("Condition", "Resource")}
 
 
 def root_of(account: str) -> dict:

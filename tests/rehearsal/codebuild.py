@@ -1,7 +1,6 @@
 """What CodeBuild does with a project: its role, its environment, its buildspec, phase by phase."""
 
 import functools
-import json
 import pathlib
 import subprocess
 import time
@@ -9,7 +8,8 @@ import zipfile
 
 import yaml
 
-from aws import TOOLS, Aws, Failed, end, root_of
+from aws import REGION, TOOLS, Aws, Failed, end, root_of
+from strict import strict
 
 
 class Project:
@@ -24,21 +24,19 @@ class Project:
     @functools.cached_property
     def credentials(self) -> dict:
         """Those that CodeBuild gives to a build."""
-        # The emulator cannot speak as CodeBuild, whose builds alone the role trusts: for as long as it
-        # takes to get its credentials, the role trusts the account, as any service's role does there.
-        name = self.role.rsplit("/", 1)[1]
-        trust = self.aws.ask(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-        statements = [{k: v for k, v in each.items() if k != "Condition"} for each in trust["Statement"]]
-        open_trust = json.dumps({**trust, "Statement": statements})
-        update = functools.partial(self.aws.ask, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
-        update(PolicyDocument=open_trust)
-        try:
-            return self.aws.assume(root_of(TOOLS), self.role)
-        finally:
-            update(PolicyDocument=json.dumps(trust))
+        arn = f"arn:aws:codebuild:{REGION}:{TOOLS}:project/{self.name}"
+        return self.aws.assume_as("codebuild.amazonaws.com", self.role, arn)
 
-    def build(self, source: pathlib.Path, artifact: pathlib.Path, log: pathlib.Path, say, received: dict) -> int:
-        """Runs the buildspec's phases in `source` and zips its artifacts.
+    def build(
+        self,
+        source: pathlib.Path,
+        artifact: pathlib.Path,
+        log: pathlib.Path,
+        say,
+        received: dict,
+        **inputs: pathlib.Path,
+    ) -> int:
+        """Runs the buildspec's phases in `source`, with the folders of further inputs, and zips its artifacts.
 
         A command in `received` is not run: the function there puts its results into `source`, and returns their origin.
         Gives the exit code of the first command that fails, or 0.
@@ -47,8 +45,9 @@ class Project:
         commands = [command for phase in spec["phases"].values() for command in phase.get("commands", [])]
         if strange := received.keys() - set(commands):
             raise Failed(f"{self.buildspec} has no command {', '.join(strange)}")
+        folders = {f"CODEBUILD_SRC_DIR_{name}": str(folder) for name, folder in inputs.items()}
         variables = {**spec.get("env", {}).get("variables", {}), **self.environment, "CODEBUILD_SRC_DIR": str(source)}
-        environment = {**self.aws.environment(self.credentials), **variables}
+        environment = {**self.aws.environment(self.credentials), **variables, **folders}
         with log.open("w") as written:
             for phase in ("install", "pre_build", "build", "post_build"):
                 for command in spec["phases"].get(phase, {}).get("commands", []):
@@ -85,8 +84,9 @@ class Project:
 
 
 def unzip(artifact: pathlib.Path, folder: pathlib.Path):
-    """What the next build finds as its source, its files' modes kept."""
+    """What a build finds as an input."""
     with zipfile.ZipFile(artifact) as zipped:
         for each in zipped.infolist():
             path = pathlib.Path(zipped.extract(each, folder))
-            path.chmod(each.external_attr >> 16 & 0o777 or 0o644)
+            if not path.is_dir():
+                path.chmod(0o644 if strict("modes") else each.external_attr >> 16 & 0o777 or 0o644)

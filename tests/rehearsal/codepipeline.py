@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -16,13 +17,14 @@ from aws import PIPELINE, REGION, ROOT, SERVICE, TOOLS, Aws, Failed, expect, roo
 from codebuild import Project, unzip
 from guide import REPOSITORY, Guide
 from report import Report
+from strict import strict
 
 
 class CodePipeline:
     def __init__(self, aws: Aws, guide: Guide, report: Report, work: pathlib.Path):
         self.aws, self.guide, self.report, self.work, self.folder = aws, guide, report, work, aws.folder
         self.is_receiving = bool(os.environ.get("RECEIVED"))
-        self.source = (self.folder if self.is_receiving else work) / "source"
+        self.artifacts = {}  # The key of each artifact of the last execution.
         self.endpoint = ""
 
     def pushed(self, branch: str) -> bool:
@@ -53,61 +55,112 @@ class CodePipeline:
         return self.aws.ask(tools, "events", "test_event_pattern", **pattern)["Result"]
 
     def run(self, title: str):
-        """CodePipeline's stages, in the order of the template: each build's artifact is the next one's source."""
-        resources = yaml.load((ROOT / "pipeline/pipeline.yml").read_text(), Tags)["Resources"]
-        stages = resources["Pipeline"]["Properties"]["Stages"]
-        names = [stage["Name"] for stage in stages]
-        expect(names == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
-        artifact = self.folder / "source.zip"
-        subprocess.run(
-            ["git", "archive", "--format=zip", f"--output={artifact}", "master"], cwd=self.guide.bare, check=True
-        )
-        for stage in stages[1:]:
+        """Runs the stages of the template."""
+        commit = self.source()
+        for stage in self.stages()[1:]:
             [action] = stage["Actions"]
             project = self.project(self.aws.resource(TOOLS, PIPELINE, action["Configuration"]["ProjectName"]))
             self.report.step(f"{stage['Name']} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
             self.report.detail(f"as {project.role}")
-            artifact = self.build(project, stage["Name"], artifact)
-        self.endpoint = zipfile.ZipFile(artifact).read("api-endpoint.txt").decode().strip()
+            log = self.work / f"{stage['Name'].lower()}.log"
+            code = self.build(stage["Name"], log, self.report.detail)
+            if code != 0:
+                raise Failed(f"{stage['Name']} ended with exit code {code}: see {log}")
+        self.endpoint = zipfile.ZipFile(self.fetched("Endpoint")).read("api-endpoint.txt").decode().strip()
+        self.guide.executed(commit)
+
+    def starts_early(self):
+        """A new pipeline starts by itself."""
+        try:
+            self.source()
+        except Failed as failed:
+            expect(not self.artifacts, "nothing was stored")
+            return self.report.detail(f"it fails, and nothing is built or deployed: {failed}")
+        raise Failed("the first execution found something in an empty repository")
+
+    def stages(self) -> list:
+        resources = yaml.load((ROOT / "pipeline/pipeline.yml").read_text(), Tags)["Resources"]
+        stages = resources["Pipeline"]["Properties"]["Stages"]
+        names = [stage["Name"] for stage in stages]
+        expect(names == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
+        return stages
+
+    def source(self) -> str:
+        """CodePipeline fetches the branch with its own role."""
+        rev = subprocess.run(
+            ["git", "rev-parse", "--verify", "--quiet", "master"], cwd=self.guide.bare, stdout=subprocess.PIPE
+        )
+        if rev.returncode != 0:
+            raise Failed("Source: the repository has no branch master")
+        artifact = self.folder / "source.zip"
+        archive = ["git", "archive", "--format=zip", f"--output={artifact}", "master"]
+        subprocess.run(archive, cwd=self.guide.bare, check=True)
+        self.store("Source", artifact, self.credentials)
+        return rev.stdout.decode().strip()
+
+    @functools.cached_property
+    def credentials(self) -> dict:
+        role = self.aws.resource(TOOLS, PIPELINE, "PipelineRole")
+        arn = f"arn:aws:codepipeline:{REGION}:{TOOLS}:{SERVICE}"
+        source = None if strict("conditions") else arn
+        return self.aws.assume_as("codepipeline.amazonaws.com", f"arn:aws:iam::{TOOLS}:role/{role}", source)
 
     @functools.cache
     def project(self, name: str) -> Project:
         return Project(self.aws, name)
 
-    def build(self, project: Project, stage: str, artifact: pathlib.Path) -> pathlib.Path:
+    def build(self, stage: str, log: pathlib.Path, say, received: dict | None = None) -> int:
+        """Runs the project of a stage on the artifacts of the last execution. Gives its exit code."""
+        [action] = next(each for each in self.stages() if each["Name"] == stage)["Actions"]
+        project = self.project(f"{SERVICE}-{stage.lower()}")
+        inputs = [each["Name"] for each in action["InputArtifacts"]]
+        primary = action["Configuration"].get("PrimarySource", inputs[0])
+        folders = {name: self.unpacked(name, project.credentials) for name in inputs}
         made = self.folder / f"{stage.lower()}.zip"
-        log = self.work / f"{stage.lower()}.log"
-        received = RECEIVED[stage] if self.is_receiving else {}
-        code = project.build(self.unpacked(stage, artifact), made, log, self.report.detail, received)
-        if code != 0:
-            raise Failed(f"{stage} ended with exit code {code}: see {log}")
-        self.hand_on(project, made)
-        return made
+        made.unlink(missing_ok=True)
+        if received is None:
+            received = RECEIVED[stage] if self.is_receiving else {}
+        others = {name: folder for name, folder in folders.items() if name != primary}
+        code = project.build(folders[primary], made, log, say, received, **others)
+        if code == 0:
+            [output] = action["OutputArtifacts"]
+            self.store(output["Name"], made, project.credentials)
+        for folder in folders.values():
+            shutil.rmtree(folder / "target", ignore_errors=True)
+        return code
 
-    def unpacked(self, stage: str, artifact: pathlib.Path) -> pathlib.Path:
-        """The source of a build. That of Build keeps the folder of the last rehearsal, as CodeBuild's cache does."""
-        if stage == "Build":
-            if not (self.source / ".git").exists():
-                subprocess.run(["git", "init", "--quiet", str(self.source)], check=True)
-                for cached in (".tools", "target"):
-                    (ROOT / cached).mkdir(exist_ok=True)
-                    (self.source / cached).symlink_to(ROOT / cached)
-                (self.source / ".git/info/exclude").write_text(".tools\ntarget\n")
-            subprocess.run(["git", "fetch", "--quiet", str(self.guide.bare), "master"], cwd=self.source, check=True)
-            subprocess.run(["git", "checkout", "--quiet", "--force", "FETCH_HEAD"], cwd=self.source, check=True)
-            subprocess.run(["git", "clean", "-fdq"], cwd=self.source, check=True)
-            return self.source
-        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        unzip(artifact, folder)
+    def deployable(self) -> pathlib.Path:
+        """A folder in which scripts/deploy.sh can deploy the last package."""
+        folder = self.unpacked("Source")
+        (self.unpacked("Package") / "dist").rename(folder / "dist")
         return folder
 
-    def hand_on(self, project: Project, artifact: pathlib.Path):
-        """The artifact goes through the pipeline's bucket, with the build's own permissions."""
-        bucket = self.aws.output(TOOLS, PIPELINE, "OutCodePipelineS3Bucket")
-        where = {"Bucket": bucket, "Key": f"{SERVICE}/{artifact.name}"}
-        self.aws.ask(project.credentials, "s3", "put_object", Body=artifact.read_bytes(), **where)
-        read = self.aws.ask(project.credentials, "s3", "get_object", **where)["Body"].read()
-        expect(read == artifact.read_bytes(), "the bucket gives what was put into it")
+    @functools.cached_property
+    def bucket(self) -> str:
+        return self.aws.output(TOOLS, PIPELINE, "OutCodePipelineS3Bucket")
+
+    def store(self, name: str, artifact: pathlib.Path, credentials: dict):
+        """An artifact goes through the pipeline's bucket. CodePipeline shortens both names in its key."""
+        key = f"{SERVICE[:20]}/{name[:10]}/{secrets.token_urlsafe(5)}"
+        self.aws.ask(credentials, "s3", "put_object", Bucket=self.bucket, Key=key, Body=artifact.read_bytes())
+        self.artifacts[name] = key
+
+    def fetched(self, name: str, credentials: dict | None = None) -> pathlib.Path:
+        asked = {"Bucket": self.bucket, "Key": self.artifacts[name]}
+        found = self.aws.ask(credentials or self.credentials, "s3", "get_object", **asked)
+        artifact = self.folder / f"{name.lower()}.zip"
+        artifact.write_bytes(found["Body"].read())
+        return artifact
+
+    def unpacked(self, name: str, credentials: dict | None = None) -> pathlib.Path:
+        """The folder in which a build finds an artifact, of which each build has another."""
+        folder = self.folder / "src" / name
+        if strict("folders"):
+            folder = pathlib.Path(tempfile.mkdtemp(prefix="src", dir=self.folder)) / "src"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        unzip(self.fetched(name, credentials), folder)
+        return folder
 
 
 def receive_tools(source: pathlib.Path) -> str:
@@ -132,10 +185,10 @@ RECEIVED = {
     "Build": {
         "make build-tools": receive_tools,
         "make test-api": lambda _: "make test-rust",
-        "scripts/build.sh": receive_build,
+        "bash scripts/build.sh": receive_build,
         "make sbom": lambda _: "nobody: only make verify runs it",
     },
-    "Deploy": {"npm ci --omit=dev --no-audit --no-fund": receive_tools},
+    "Deploy": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
 }
 
 

@@ -1,23 +1,38 @@
-"""ministack, taught what the deployment role's conditions ask and it does not know:
-cloudformation:RoleArn, and the tags of an API key. That such a key can be disabled. And that an alarm may watch an
-expression, of which it computes nothing: such an alarm is made, described and set, and never goes off by itself."""
+"""ministack, taught what the templates need and it does not know, and made as strict as a new account (strict.py).
+
+It learns the condition keys of the deployment role, cloudformation:RoleArn and the tags of an API key; that a key can
+be disabled; and that an alarm may watch an expression, which it does not compute: such an alarm is created, described
+and set, but never goes off by itself.
+"""
+
+import collections
 
 from ministack.app import main
-from ministack.core import iam_actions
-from ministack.core.responses import get_region
-from ministack.services import apigateway_v1, tagging
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import apigateway_v1, iam, tagging
 from ministack.services.cloudformation import provisioners
+
+from strict import strict
 
 of_tags = iam_actions.request_tag_context
 update_api_key = apigateway_v1._update_api_key
 of_a_metric = provisioners._cw_metric_alarm_record
+handle_execute = apigateway_v1.handle_execute
+execution_roles = {}  # By account and stack.
+requests = collections.Counter()  # By API.
+
+
+def first(value):
+    return value[0] if isinstance(value, list) else value
 
 
 def of_tags_and_role(service, action, body, parameters):
     context = of_tags(service, action, body, parameters)
-    role = parameters.get("RoleARN")
+    role = first(parameters.get("RoleARN"))
     if service == "cloudformation" and role:
-        context["cloudformation:rolearn"] = role[0] if isinstance(role, list) else role
+        context["cloudformation:rolearn"] = role
+        execution_roles[get_account_id(), first(parameters["StackName"])] = role
     return context
 
 
@@ -42,8 +57,65 @@ def of_a_metric_or_an_expression(name, properties):
     return of_a_metric(name, properties)
 
 
+async def execute_once_it_is_known(api, *request):
+    """For some seconds, a new API is not known everywhere."""
+    requests[api] += 1
+    if strict("new-api") and requests[api] <= 2:
+        headers = {"Content-Type": "application/json", "x-amzn-errortype": "ForbiddenException"}
+        return 403, headers, b'{"message":"Forbidden"}'
+    return await handle_execute(api, *request)
+
+
+def needs(linked_role: str, service: str, types: tuple, has):
+    """Lets CloudFormation create such resources only if its role may create the service-linked role that they need."""
+
+    def created_with_linked_role(create):
+        def handler(name, properties, stack_name, *rest, **more):
+            if has(properties) and strict("linked-roles") and linked_role not in iam._roles:
+                create_linked_role(linked_role, service, execution_roles.get((get_account_id(), stack_name)))
+            return create(name, properties, stack_name, *rest, **more)
+
+        return handler
+
+    for each in types:
+        handlers = provisioners._RESOURCE_HANDLERS[each]
+        handlers["create"] = created_with_linked_role(handlers["create"])
+
+
+def create_linked_role(name: str, service: str, execution_role: str | None):
+    account = get_account_id()
+    arn = f"arn:aws:iam::{account}:role/aws-service-role/{service}/{name}"
+    if execution_role:
+        asked = iam_evaluator.EvalContext(
+            principal_arn=execution_role,
+            principal_type="AssumedRole",
+            principal_account=account,
+            action="iam:CreateServiceLinkedRole",
+            resource_arn=arn,
+            region=get_region(),
+            service_context={"iam:awsservicename": service},
+        )
+        policies = iam_evaluator._gather_role_policies(execution_role.rsplit("/", 1)[1], account)
+        if iam_evaluator.evaluate(asked, policies).decision != "Allow":
+            raise ValueError(f"{execution_role} is not authorized to perform iam:CreateServiceLinkedRole on {arn}")
+    iam._roles[name] = {"RoleName": name, "Arn": arn, "Path": f"/aws-service-role/{service}/"}
+
+
 iam_actions.request_tag_context = of_tags_and_role
 provisioners._cw_metric_alarm_record = of_a_metric_or_an_expression
 apigateway_v1._update_api_key = update_api_key_with_booleans
+apigateway_v1.handle_execute = execute_once_it_is_known
 tagging._RESOURCE_TAG_COLLECTORS["apigateway"] = of_api_keys
+needs(
+    "AWSServiceRoleForAPIGateway",
+    "ops.apigateway.amazonaws.com",
+    ("AWS::ApiGateway::Stage", "AWS::ApiGateway::DomainName"),
+    lambda properties: properties.get("TracingEnabled") or "DomainName" in properties,
+)
+needs(
+    "AWSServiceRoleForDynamoDBCloudWatchContributorInsights",
+    "contributorinsights.dynamodb.amazonaws.com",
+    ("AWS::DynamoDB::Table",),
+    lambda properties: properties.get("ContributorInsightsSpecification", {}).get("Enabled"),
+)
 main()

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import time
 
-from aws import ARCHITECTURE, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
+from aws import ARCHITECTURE, NAME, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
 from report import Report
+from strict import strict
 
 GUIDE = "docs/deploy.md"
 REPOSITORY = "product-catalog-service"
@@ -21,6 +22,7 @@ class Guide:
         self.aws, self.report, self.folder = aws, report, aws.folder
         self.clone = aws.folder / "clone"
         self.bare = aws.folder / "repositories" / REPOSITORY
+        self.executions = aws.folder / "executions"  # As the runbook's command prints them.
         self.variables = {}
 
     def prepare(self):
@@ -30,13 +32,15 @@ class Guide:
         shim = self.folder / "bin/aws"
         shim.write_text(
             "#!/usr/bin/env bash\n"
-            "# Keeps what sts hands out, to look for it later where it must not be.\n"
-            'if [[ "$1 $2" == "sts assume-role" ]]; then\n'
+            "# Keeps what sts hands out, to look for it later where it must not be, and plays CodePipeline.\n"
+            'case "$*" in\n'
+            '"sts assume-role"*)\n'
             f'  answer=$("{real}" "$@") || exit\n'
             f'  tee -a "{self.aws.handed_out}" <<<"$answer"\n'
-            "else\n"
-            f'  exec "{real}" "$@"\n'
-            "fi\n"
+            "  ;;\n"
+            f'*"codepipeline list-pipeline-executions"*) cat "{self.executions}" ;;\n'
+            f'*) exec "{real}" "$@" ;;\n'
+            "esac\n"
         )
         shim.chmod(0o755)
         profiles = [
@@ -58,6 +62,11 @@ class Guide:
             if (ROOT / name).exists():
                 (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.clone / name)
+        # One of the two places that name the service; the commands name the other.
+        stack = self.clone / "serverless.yml"
+        text = stack.read_text()
+        expect("\nservice: product-catalog-service\n" in text, "serverless.yml names the service")
+        stack.write_text(text.replace("\nservice: product-catalog-service\n", f"\nservice: {NAME}\n"))
         self.in_clone("git", "add", "--all")
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
 
@@ -73,21 +82,31 @@ class Guide:
         """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
         self.run("1. Choose")
         chosen = dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
-        names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "EXTERNAL_ID")
-        self.variables = {name: chosen[name] for name in names} | {"ARCHITECTURE": ARCHITECTURE}
+        names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "AWS_DEFAULT_REGION", "EXTERNAL_ID")
+        self.variables = {name: chosen[name] for name in names if name in chosen}
+        self.variables |= {"ARCHITECTURE": ARCHITECTURE, "SERVICE": NAME}
         ours = {"TOOLS_ACCOUNT": TOOLS, "TARGET_ACCOUNT": TARGET, "AWS_REGION": REGION}
         expect(ours.items() <= self.variables.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
 
     def run(self, title: str, page: str = GUIDE, blocks: slice = slice(None), **chosen: str) -> str:
-        """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print."""
-        sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / page).read_text(), re.M | re.S))
+        """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print.
+
+        Before them, it runs the commands that stand before all sections.
+        """
+        preamble, *rest = re.split(r"(?m)^## ", (ROOT / page).read_text())
+        sections = dict(each.split("\n", 1) for each in rest)
         found = re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S)[blocks]
         expect(found, f"{page}, {title} has commands")
-        commands = "".join(found)
+        commands = "".join(re.findall(r"^```sh\n(.*?)^```", preamble, re.M | re.S) + found)
         for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
             self.report.detail(f"$ {line}")
         since = time.monotonic()
-        environment = {**self.aws.environment({}), **self.git(), **self.variables, **chosen}
+        environment = {**self.aws.environment({}), **self.git()}
+        if strict("region"):  # The pages set what they need.
+            del environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]
+        environment |= self.variables | chosen
+        if strict("region") and page != GUIDE:
+            environment.pop("AWS_DEFAULT_REGION", None)
         command = f"{commands}\nenv -0 >{self.folder}/variables"
         shell = ["bash", "-euo", "pipefail", "-c", command]
         done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
@@ -95,6 +114,13 @@ class Guide:
             raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
         self.report.detail("done", since)
         return done.stdout
+
+    def executed(self, commit: str):
+        """A commit was deployed: CodePipeline lists the latest execution first."""
+        before = self.executions.read_text() if self.executions.exists() else ""
+        self.executions.write_text(
+            f"Succeeded\t{time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime())}\t{commit}\n{before}"
+        )
 
     def git(self) -> dict:
         """git, to which this folder is CodeCommit."""

@@ -2,13 +2,16 @@
 
 import json
 import re
+import shutil
 import subprocess
 import time
+import zipfile
 
-from aws import ARCHITECTURE, REGION, ROOT, SERVICE, TARGET, Aws, expect, root_of
+from aws import ARCHITECTURE, NAME, REGION, ROOT, SERVICE, TARGET, TOOLS, Aws, expect, root_of
 from codepipeline import CodePipeline, now
 from guide import Guide
 from report import Report
+from strict import strict
 
 RUNBOOK, MIGRATION = "docs/runbook.md", "docs/migrate.md"
 
@@ -18,6 +21,7 @@ class Operations:
         self.aws, self.guide, self.pipeline, self.report = aws, guide, pipeline, report
 
     def runbook(self):
+        self.deployable = self.pipeline.deployable()
         stage = {"STAGE": "DEV"}
         body = self.aws.ask(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
         expect(
@@ -55,21 +59,55 @@ class Operations:
         self.guide.run("A leaked API key", RUNBOOK, **stage)
         self.report.refused("finding with a key that was leaked", self.aws.curl(*find), '"status":403')
 
-        self.guide.run("Roll back", RUNBOOK)
-        expect("memory: 128" in (self.guide.clone / "serverless.yml").read_text(), "the functions are as before")
-        expect(self.pipeline.pushed("master"), "a push of what was before starts the pipeline")
-        self.report.detail("EventBridge's rule matches, and starts the pipeline with the previous version")
+        self.roll_back(**stage)
+
+    def roll_back(self, **stage: str):
+        """Whatever a bad push consisted of, the pipeline then has the files of the last good commit again."""
+        for title, push in {
+            "a commit": self.commit,
+            "a merge commit": self.merge,
+            "three commits": lambda: [self.commit(), self.commit(), self.commit()],
+        }.items():
+            if title != "a commit" and not strict("history"):
+                continue
+            good = self.guide.executions.read_text().split()[2]
+            push()
+            self.guide.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
+            listed = self.guide.run("Roll back", RUNBOOK, slice(1), **stage)
+            expect(good in listed, f"CodePipeline lists the commit that was deployed: {listed}")
+            self.guide.run("Roll back", RUNBOOK, slice(1, None), GOOD=good, **stage)
+            expect(self.guide.in_clone("git", "diff", good, "HEAD") == "", f"after {title}, the files are as before")
+            expect(self.pipeline.pushed("master"), "a push of what was before starts the pipeline")
+            self.report.detail(
+                f"a push of {title} is rolled back: EventBridge's rule starts the pipeline with {good[:7]}"
+            )
+
+    def commit(self):
+        """A bad commit: it changes a file, adds one and deletes one."""
+        (self.guide.clone / "serverless.yml").write_text("nothing\n")
+        (self.guide.clone / f"bad-{time.monotonic_ns()}").touch()
+        (self.guide.clone / "LICENSE").unlink(missing_ok=True)
+        self.guide.in_clone("git", "add", "--all")
+        self.guide.in_clone("git", "commit", "--quiet", "--message", "Something bad")
+
+    def merge(self):
+        good = self.guide.in_clone("git", "rev-parse", "HEAD").strip()
+        self.commit()
+        bad = self.guide.in_clone("git", "rev-parse", "HEAD").strip()
+        self.guide.in_clone("git", "switch", "--quiet", "--detach", good)
+        self.guide.in_clone("git", "merge", "--quiet", "--no-ff", "--message", "Merge something bad", bad)
 
     def source_lines(self):
         """The source line of an offset in a function that was deployed: one that no request can make panic."""
-        dist = self.pipeline.source / "dist"
+        dist = self.pipeline.unpacked("Package") / "dist"
         symbols = next((dist / "debug").iterdir())
         listed = subprocess.run(["nm", "--demangle", symbols], check=True, capture_output=True, text=True).stdout
         [offset] = re.findall(r"(?m)^(\w+) t catalog::table::repository::to_product$", listed)[:1] or [None]
         expect(offset, f"{symbols} names our functions")
         for zipped in dist.glob("*.zip"):
-            unpacked = self.pipeline.unpacked(zipped.stem, zipped) / "bootstrap"
-            read = ["readelf", "--notes", "--section-headers", "--wide", unpacked]
+            unpacked = self.aws.folder / zipped.stem
+            zipfile.ZipFile(zipped).extract("bootstrap", unpacked)
+            read = ["readelf", "--notes", "--section-headers", "--wide", unpacked / "bootstrap"]
             told = subprocess.run(read, check=True, capture_output=True, text=True).stdout
             build = re.search(r"Build ID: (\w+)", told)[1]
             expect((dist / f"debug/{build}.debug").exists(), f"{zipped.name} has its symbols in dist/debug")
@@ -78,6 +116,21 @@ class Operations:
         line = self.guide.run("A panic", RUNBOOK, **chosen).strip()
         expect("shared/src/table/repository.rs:" in line, f"the offset is a line of the source: {line}")
         self.report.detail(f"0x{offset} of build {symbols.stem} is {line}")
+        if strict("expired"):
+            self.expire()
+            mine = self.guide.clone / "dist"
+            shutil.rmtree(mine)
+            said = self.guide.run("A panic", RUNBOOK, slice(1), **chosen).strip()
+            expect("no longer has" in said, f"the engineer is told that the artifact has expired: {said}")
+            shutil.copytree(dist, mine)  # What `make release` leaves.
+            again = self.guide.run("A panic", RUNBOOK, slice(1, None), **chosen).strip()
+            expect(again == line, f"the symbols of a new build lead to the same line: {again}")
+            self.report.detail("the artifacts expire: the symbols of a new build lead to the same line")
+
+    def expire(self):
+        bucket = {"Bucket": self.pipeline.bucket}
+        for each in self.aws.ask(root_of(TOOLS), "s3", "list_objects_v2", **bucket)["Contents"]:
+            self.aws.ask(root_of(TOOLS), "s3", "delete_object", Key=each["Key"], **bucket)
 
     def page(self) -> str:
         """The URL of a queue to which the alarms are sent, as to an engineer's pager."""
@@ -96,7 +149,7 @@ class Operations:
 
     def migration(self):
         """The original's table, with two items, goes from its stack to one that osls deploys as in the pipeline."""
-        target, table, stack = root_of(TARGET), "PRODUCT_CATALOG_OF_THE_ORIGINAL", "product-catalog-service-PROD"
+        target, table, stack = root_of(TARGET), "PRODUCT_CATALOG_OF_THE_ORIGINAL", f"{NAME}-PROD"
         chosen = {"STAGE": "PROD", "TABLE": table}
         resources = {
             "Log": {"Type": "AWS::Logs::LogGroup"},  # The rest of the original's stack.
@@ -130,34 +183,67 @@ class Operations:
         self.guide.run("Share the table", MIGRATION, **chosen)
         owned = self.aws.resource(TARGET, stack, "ProductCatalogDynamoDBTable")
         expect(owned == table, f"{table} belongs to {stack}")
-        folder = self.pipeline.unpacked("Deploy", self.aws.folder / "build.zip")
-        osls = ROOT / "node_modules/.bin/osls"
-        # Open to all who find, as PROD is in what the engineer pushed first.
+        since = time.monotonic()
+        done = self.deploy_prod(table)
+        expect(done.returncode == 0, f"osls deploys over the imported table: {done.stderr}")
+        self.report.detail("osls deploy --stage PROD", since)
+        described = self.aws.ask(target, "dynamodb", "describe_table", TableName=table)["Table"]
+        on_demand = described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        expect(on_demand and described["DeletionProtectionEnabled"], "the table has got what it lacked")
+        self.finds("900", "Of the original")
+        self.report.detail("the new stage finds the original's product")
+        self.delete_prod(table)
+        self.aws.ask(target, "cloudformation", "delete_stack", StackName="the-original")
+        self.report.detail("the stack is deleted again, and its table is kept")
+
+    def leftovers(self):
+        """The first deployment of PROD fails, and leaves a table that the next one does not expect."""
+        target, table = root_of(TARGET), "PRODUCT_CATALOG_PROD"
+        in_the_way = {"logGroupName": f"/aws/lambda/{NAME}-PROD-find"}
+        self.aws.ask(target, "logs", "create_log_group", **in_the_way)
+        done = self.deploy_prod(table)
+        expect(done.returncode != 0, "the first deployment fails over a log group that exists")
+        self.aws.ask(target, "logs", "delete_log_group", **in_the_way)
+        self.report.detail("the first deployment of PROD fails: a log group of its name exists")
+        product = {"id": {"S": "1"}, "title": {"S": "Kept"}, "description": {"S": ""}, "price": {"N": "1"}}
+        self.aws.ask(target, "dynamodb", "put_item", TableName=table, Item=product)
+        done = self.deploy_prod(table)
+        expect(done.returncode != 0 and table in done.stderr + done.stdout, f"the table is in the way: {done.stderr}")
+        self.report.detail("without the log group, the next one fails: the table exists")
+        self.guide.run("A table that exists", STAGE="PROD", TABLE=table)
+        done = self.deploy_prod(table)
+        expect(done.returncode == 0, f"osls deploys over the adopted table: {done.stderr}")
+        self.finds("1", "Kept")
+        self.report.detail("the next one succeeds, over the table and its products")
+        self.delete_prod(table)
+
+    def deploy_prod(self, table: str) -> subprocess.CompletedProcess:
+        """Deploys the stack of PROD as scripts/deploy.sh does, but as an administrator and to a table of this name."""
         parameters = [
             *("--param", f"cfnRoleArn=arn:aws:iam::{TARGET}:role/none"),
             *("--param", f"architecture={ARCHITECTURE}"),
             *("--param", f"tableName={table}"),
             *("--param", "findAuthorization=NONE"),
         ]
-        since = time.monotonic()
-        done = self.aws.run(target, str(osls), "deploy", "--stage", "PROD", *parameters, cwd=folder)
-        expect(done.returncode == 0, f"osls deploys over the imported table: {done.stderr}")
-        self.report.detail("osls deploy --stage PROD", since)
-        described = self.aws.ask(target, "dynamodb", "describe_table", TableName=table)["Table"]
-        on_demand = described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-        expect(on_demand and described["DeletionProtectionEnabled"], "the table has got what it lacked")
-        found = self.aws.curl(f"{self.aws.output(TARGET, stack, 'ServiceEndpoint')}/product/find/900")
-        expect('"title":"Of the original"' in found, f"the new stage finds the original's product: {found}")
-        self.report.detail(f"the new stage finds the original's product: {found}")
+        osls = str(ROOT / "node_modules/.bin/osls")
+        return self.aws.run(root_of(TARGET), osls, "deploy", "--stage", "PROD", *parameters, cwd=self.deployable)
 
+    def finds(self, product: str, title: str):
+        url = f"{self.aws.output(TARGET, f'{NAME}-PROD', 'ServiceEndpoint')}/product/find/{product}"
+        found = self.aws.curl(
+            "--retry", "3", "--retry-all-errors", "--fail", "--output", "found", url, cwd=self.aws.folder
+        )
+        found = (self.aws.folder / "found").read_text()
+        expect(f'"title":"{title}"' in found, f"PROD finds product {product}: {found}")
+
+    def delete_prod(self, table: str):
+        target, stack = root_of(TARGET), f"{NAME}-PROD"
         bucket = self.aws.resource(TARGET, stack, "ServerlessDeploymentBucket")
         emptied = self.aws.run(target, "aws", "s3", "rm", "--recursive", f"s3://{bucket}")
         expect(emptied.returncode == 0, f"the bucket is emptied: {emptied.stderr}")
-        for name in (stack, "the-original"):
-            self.aws.ask(target, "cloudformation", "delete_stack", StackName=name)
+        self.aws.ask(target, "cloudformation", "delete_stack", StackName=stack)
         kept = self.aws.ask(target, "dynamodb", "scan", TableName=table)["Count"]
-        expect(kept >= 2, "the table is kept, with its products")
-        self.report.detail("the stack is deleted again, and its table is kept")
+        expect(kept >= 1, "the table is kept, with its products")
 
     def stack(self, name: str, resources: dict):
         template = self.aws.folder / f"{name}.json"

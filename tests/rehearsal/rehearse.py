@@ -19,6 +19,7 @@ from guide import Guide
 from operations import Operations
 from report import Report
 from stories import Stories
+from strict import SWITCHES, strict
 
 NOT_SHOWN = """
   Not shown here, because the emulator does not run CodeCommit, CodePipeline and CodeBuild:
@@ -46,6 +47,8 @@ class Rehearsal:
         stories = Stories(self.aws, self.guide, self.pipeline, self.report)
         operations = Operations(self.aws, self.guide, self.pipeline, self.report)
         self.report.say(f"A push to master, on two emulated AWS accounts: tools {TOOLS}, target {TARGET}, {REGION}")
+        for switch, what in SWITCHES.items():
+            self.report.say(f"    {'' if strict(switch) else 'OFF: '}{what}")
         self.report.step("Start AWS on this machine, with IAM enforced, over TLS")
         since = time.monotonic()
         self.aws.start()
@@ -61,6 +64,9 @@ class Rehearsal:
         self.report.step("Target account: create the deployment role and CloudFormation's execution role")
         self.guide.run("3. Two roles, in the target account")
 
+        if strict("early"):
+            self.report.step("CodePipeline starts the new pipeline by itself, before anything was pushed")
+            self.pipeline.starts_early()
         self.report.step("Push to another branch")
         self.guide.in_clone("git", "push", "--quiet", str(self.guide.bare), "HEAD:feature")
         expect(not self.pipeline.pushed("feature"), "a push to another branch does nothing")
@@ -99,6 +105,8 @@ class Rehearsal:
 
         self.report.step("Try what must be refused")
         stories.refusals()
+        self.report.step("Build with a dependency whose build script overwrites everything that it can reach")
+        stories.hostile_build()
         self.report.step("Compare the deployment role's permissions with the recorded calls")
         stories.least_privilege()
         self.report.step("Look for leaked credentials")
@@ -108,6 +116,9 @@ class Rehearsal:
         operations.runbook()
         self.report.step("Move a table of the original into a stack of another stage: docs/migrate.md")
         operations.migration()
+        if strict("leftovers"):
+            self.report.step("Let the first deployment of PROD fail, and deploy again: docs/deploy.md")
+            operations.leftovers()
 
         if os.environ.get("KEEP"):
             self.keep()
@@ -116,6 +127,7 @@ class Rehearsal:
         for account in (TOOLS, TARGET):
             expect(self.aws.stacks(account) == [], f"no stack is left in {account}")
         self.report.detail("no stack is left in either account")
+        stories.logs_of_others()
         self.report.say(NOT_SHOWN.format(architecture=ARCHITECTURE))
         self.report.say(f"\nRehearsed in {time.monotonic() - self.began:.0f} s.")
 

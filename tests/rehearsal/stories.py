@@ -1,6 +1,9 @@
 """What callers and attackers meet after a deployment, and what it leaves behind."""
 
+import functools
 import json
+import os
+import pathlib
 import re
 import subprocess
 import time
@@ -87,26 +90,90 @@ class Stories:
             self.report.refused(story, self.assume_deployment_role(credentials, given), "AccessDenied")
 
         since = time.monotonic()
-        folder = self.pipeline.unpacked("Deploy", self.aws.folder / "build.zip")
+        folder = self.pipeline.deployable()
         environment = deploy.environment | {"STAGE": "PROD"}
         before = self.calls()
-        done = self.aws.run(deploy.credentials | environment, "scripts/deploy.sh", cwd=folder)
+        done = self.aws.run(deploy.credentials | environment, "bash", "scripts/deploy.sh", cwd=folder)
         expect(done.returncode == 1, "a package of another stage ends the deployment")
         self.report.refused(
             "a package of DEV for PROD", done.stderr, "the package in dist/ is of stage DEV and not of PROD"
         )
         expect(self.calls() == before, "nothing was asked of the target account")
 
-        # Somebody else has the product that the smoke test creates: the API answers 409, as it must.
-        item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
-        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
-        log = self.pipeline.work / "failing-smoke-test.log"
-        folder, artifact = self.pipeline.unpacked("Deploy", self.aws.folder / "build.zip"), self.aws.folder / "none.zip"
-        received = RECEIVED["Deploy"] if self.pipeline.is_receiving else {}
-        code = deploy.build(folder, artifact, log, lambda *_, **__: None, received)
-        expect(code == 1 and not artifact.exists(), "a failing smoke test fails the stage")
-        self.report.refused("a deployment whose smoke test fails", log.read_text(), "smoke-test.sh: POST")
+        # An item that is not a product has the id of the smoke test's.
+        item = {"id": {"S": "smoke-test"}, "title": {"S": ""}, "description": {"S": ""}, "price": {"N": "1"}}
+        self.put(item)
+        code, log = self.deploy("failing-smoke-test")
+        expect(code == 1 and self.pipeline.endpoint, "a failing smoke test fails the stage")
+        self.report.refused("a deployment whose smoke test fails", log, "smoke-test.sh: GET")
+        self.put(item | {"title": {"S": "Another"}})
+        code, log = self.deploy("taken-smoke-test")
+        expect(code == 0, f"the smoke test passes where another product has its id: {log}")
+        self.report.detail("a smoke test whose id another product has passes")
         self.report.detail("all of them", since)
+
+    def put(self, item: dict):
+        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
+
+    def deploy(self, title: str) -> tuple[int, str]:
+        """Runs Deploy again on the last package: its exit code and its log."""
+        log = self.pipeline.work / f"{title}.log"
+        return self.pipeline.build("Deploy", log, lambda *_, **__: None), log.read_text()
+
+    def hostile_build(self):
+        """A dependency's build script overwrites all that it can reach, and learns nothing of the target account."""
+        leak = self.aws.folder / "leak"
+        for title, spoil in (
+            ("names /proc/self/environ as a function's code", name_environment),
+            ("is as it was", None),
+        ):
+            trap = f"#!/usr/bin/env bash\nenv >>{leak}\ncat /proc/*/environ >>{leak}\n"
+            received = RECEIVED["Build"] | {"make sbom": functools.partial(self.overwrite, trap, spoil)}
+            log = self.pipeline.work / "hostile-build.log"
+            code = self.pipeline.build("Build", log, self.report.detail, received)
+            expect(code == 0, f"the hostile build ends well: see {log}")
+            code, log = self.deploy("hostile-deploy")
+            if spoil:
+                self.report.refused(f"a package that {title}", log, "not a zip in dist/: nothing is deployed")
+            expect(
+                code == (1 if spoil else 0), f"a package that {title} is {'refused' if spoil else 'deployed'}: {log}"
+            )
+        leaked = leak.read_bytes() if leak.exists() else b""
+        expect(
+            not any(secret in leaked for secret in self.secrets()), "it has seen no credentials of the target account"
+        )
+        self.report.detail("the build script has seen no credentials of the target account")
+
+    def overwrite(self, trap: str, spoil, source: pathlib.Path) -> str:
+        """Puts a trap into every file of a build but its package, and into every artifact that Build can overwrite."""
+        count = 0
+        for name, folders, files in os.walk(source):
+            folder = pathlib.Path(name)
+            # The tools of this machine, which CodeBuild installs anew for each build, and what is deployed.
+            folders[:] = [each for each in folders if each != "dist" and not (folder / each).is_symlink()]
+            for each in files:
+                (folder / each).write_text(trap)
+            count += len(files)
+        for each in ("buildspec-deploy.yml", "scripts/deploy.sh", "node_modules/.bin/osls", "serverless.yml"):
+            copy = source / "dist" / each
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(trap)
+        if spoil:
+            spoil(source / "dist/package/serverless-state.json")
+        credentials = self.pipeline.project(f"{SERVICE}-build").credentials
+        for artifact, key in self.pipeline.artifacts.items():
+            written = self.attempt(credentials, "put_object", Key=key, Body=trap.encode())
+            expect(written == (artifact == "Package"), f"Build {'writes' if written else 'cannot write'} {artifact}")
+        return f"a build script, which has overwritten {count} files and the last package"
+
+    def attempt(self, credentials: dict, operation: str, **asked) -> bool:
+        """Whether something may be done in the bucket of the artifacts."""
+        try:
+            self.aws.ask(credentials, "s3", operation, Bucket=self.pipeline.bucket, **asked)
+            return True
+        except Failed as failed:
+            expect("AccessDenied" in str(failed), f"{operation}: {failed}")
+            return False
 
     def calls(self) -> int:
         """How many calls the target account has recorded, without those of its administrator."""
@@ -138,19 +205,26 @@ class Stories:
         for action, reason in permissions.UNSEEN.items():
             self.report.detail(f"  {action}: {reason}")
 
+    def logs_of_others(self):
+        """API Gateway's log role serves all APIs of an account and region, so it outlives the stack that created it."""
+        setting = self.aws.ask(root_of(TARGET), "apigateway", "get_account").get("cloudwatchRoleArn", "")
+        roles = self.aws.ask(root_of(TARGET), "iam", "list_roles")["Roles"]
+        expect(setting in [each["Arn"] for each in roles], f"API Gateway still writes logs, as {setting or 'nobody'}")
+        self.report.detail("API Gateway still writes the logs of other APIs, with the role that was kept")
+
+    def secrets(self) -> set:
+        return {secret.encode() for _, _, *each in self.handed_out() for secret in each}
+
     def canaries(self):
         """No secret that was handed out is found in what was printed, logged, packaged or left in a folder."""
-        secrets = {secret.encode() for _, _, *each in self.handed_out() for secret in each} | {
-            self.aws.api_key().encode()
-        }
+        secrets = self.secrets() | {self.aws.api_key().encode()}
         expect(len(secrets) >= 10, "credentials were handed out")
         places = {"the output": "\n".join(self.report.said).encode()}
         files = [
             *self.pipeline.work.glob("*.log"),
             *self.aws.folder.glob("*.zip"),
             *self.guide.clone.rglob("*"),
-            *self.aws.folder.glob("tmp?*/**/*"),
-            *(self.pipeline.source / "dist").rglob("*"),
+            *self.aws.folder.glob("src*/**/*"),
         ]
         for file in files:
             if file.is_file() and "node_modules" not in file.parts:
@@ -167,6 +241,13 @@ class Stories:
             expect(not found(content), f"no credentials are in {place}")
         where = f"{len(places)} outputs, logs, artifacts and files"
         self.report.detail(f"{len(secrets)} secrets were handed out, and none of them is in {where}")
+
+
+def name_environment(state: pathlib.Path):
+    """Lets osls upload its environment, as the code of a function."""
+    package = json.loads(state.read_text())
+    package["service"]["functions"]["find"]["package"]["artifact"] = "/proc/self/environ"
+    state.write_text(json.dumps(package))
 
 
 def answers(text: str) -> list:
