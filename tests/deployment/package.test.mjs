@@ -88,6 +88,11 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(Properties.SSESpecification.SSEEnabled, true);
     });
 
+    await t.test('CloudWatch is told the ids of throttled products, and of no others', () => {
+      const { ContributorInsightsSpecification } = resources.ProductCatalogDynamoDBTable.Properties;
+      assert.deepEqual(ContributorInsightsSpecification, { Enabled: true, Mode: 'THROTTLED_KEYS' });
+    });
+
     await t.test('the routes are those of openapi.yaml', async () => {
       const { paths } = parse(await workspace.read('openapi.yaml'));
       const documented = Object.entries(paths).flatMap(([route, methods]) =>

@@ -17,10 +17,13 @@ import {
   lambda,
   logGroup,
   passedTo,
+  principal,
   prod,
+  REGION,
   role,
   service,
   TARGET,
+  THIRD,
   table,
   topic,
   upload,
@@ -88,6 +91,73 @@ fact('Lambda is passed the roles of this stage, and nothing else is passed to an
     ...foreignRoles.map((foreign) => [executionRole, 'iam:PassRole', foreign, passedTo('lambda.amazonaws.com')]),
     [executionRole, 'iam:PassRole', functionRole, passedTo('ec2.amazonaws.com')],
     [executionRole, 'iam:PassRole', functionRole],
+  ],
+});
+
+const linkedRole = (path) => iam(`aws-service-role/${path}`);
+const ofApiGateway = linkedRole('ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway');
+const ofInsights = linkedRole(
+  'contributorinsights.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBCloudWatchContributorInsights',
+);
+const creates = (name, serviceName) => [
+  executionRole,
+  'iam:CreateServiceLinkedRole',
+  name,
+  serviceName && { context: { 'iam:AWSServiceName': serviceName } },
+];
+fact('two services create the service-linked role that they need, and no other is created', {
+  allowed: [
+    creates(ofApiGateway, 'ops.apigateway.amazonaws.com'),
+    creates(ofInsights, 'contributorinsights.dynamodb.amazonaws.com'),
+  ],
+  denied: [
+    creates(ofApiGateway, 'contributorinsights.dynamodb.amazonaws.com'),
+    creates(ofInsights, 'ops.apigateway.amazonaws.com'),
+    creates(ofApiGateway),
+    creates(ofInsights),
+    creates(`${ofApiGateway}2`, 'ops.apigateway.amazonaws.com'),
+    creates(
+      linkedRole('replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication'),
+      'replication.dynamodb.amazonaws.com',
+    ),
+    creates(functionRole, 'ops.apigateway.amazonaws.com'),
+    [executionRole, 'iam:DeleteServiceLinkedRole', ofApiGateway],
+  ],
+});
+
+// AWS documents that kms:Decrypt is needed to turn on Contributor Insights for an encrypted table. The policy of AWS's own
+// key grants it to everyone in the account who comes through DynamoDB.
+const keyOfDynamoDb = {
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: '*' },
+      Action: ['kms:CreateGrant', 'kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt'],
+      Resource: '*',
+      Condition: {
+        StringEquals: { 'kms:CallerAccount': TARGET, 'kms:ViaService': `dynamodb.${REGION}.amazonaws.com` },
+      },
+    },
+  ],
+};
+const decrypts = ({ account = TARGET, via = 'dynamodb', policy = keyOfDynamoDb } = {}) => [
+  account === TARGET ? executionRole : principal(iam('cf-execution-role-serverless-DEV', account), []),
+  'kms:Decrypt',
+  `arn:aws:kms:${REGION}:${TARGET}:key/aws-dynamodb`,
+  {
+    owner: TARGET,
+    policy,
+    context: { 'kms:CallerAccount': account, 'kms:ViaService': `${via}.${REGION}.amazonaws.com` },
+  },
+];
+fact('the execution role needs no kms:Decrypt for the throttled ids of a table with the key of AWS', {
+  allowed: [[executionRole, 'dynamodb:UpdateContributorInsights', table('PRODUCT_CATALOG')], decrypts()],
+  denied: [
+    [executionRole, 'dynamodb:UpdateContributorInsights', table('PRODUCT_CATALOG_OLD')],
+    decrypts({ via: 's3' }),
+    decrypts({ account: THIRD }),
+    decrypts({ policy: null }),
   ],
 });
 

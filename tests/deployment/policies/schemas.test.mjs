@@ -11,6 +11,7 @@ import {
   dashboard,
   executionRole,
   functionRole,
+  iam,
   lambda,
   logGroup,
   may,
@@ -38,6 +39,9 @@ const gateway = (collection, item) => (action) => {
   return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? pathOfTags : api(item);
 };
 const always = (arn) => () => arn;
+const linkedRole = iam(
+  'aws-service-role/contributorinsights.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBCloudWatchContributorInsights',
+);
 
 // Each resource type that the stack has, or may have soon: the ARN that its own service is asked for.
 const stackResources = {
@@ -72,7 +76,10 @@ const stackResources = {
 // What the schemas list for properties that this stack does not set.
 const notNeeded = [
   [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
-  [/^kms:/, 'the one key, of the alarms, is not in the stack'],
+  [
+    /^kms:/,
+    "the one key, of the alarms, is not in the stack, and DynamoDB's own is open to everyone who comes through it",
+  ],
   [
     /^lambda:(((Put|Delete)Function|Get)CodeSigningConfig|PassCapacityProvider|AssociateRuntimeAlias|GetLayerVersion)$/,
     'no signed code, capacity provider or layer',
@@ -88,14 +95,11 @@ const notNeeded = [
   [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
   [/^s3:GetObject$/, 'the API is not imported from a file', /^AWS::ApiGateway::/],
   [
-    /^(kinesis:.*|iam:CreateServiceLinkedRole|dynamodb:(DescribeImport|ImportTable|(Enable|Disable|Update)KinesisStreamingDestination|(Create|Associate)TableReplica))$/,
+    /^(kinesis:.*|dynamodb:(DescribeImport|ImportTable|(Enable|Disable|Update)KinesisStreamingDestination|(Create|Associate)TableReplica))$/,
     'the table has no import, stream or replica',
     /^AWS::DynamoDB::/,
   ],
-  [
-    /^dynamodb:(UpdateContributorInsights|UpdateTimeToLive|(Put|Delete)ResourcePolicy)$/,
-    'the table has no insights, expiry or policy',
-  ],
+  [/^dynamodb:(UpdateTimeToLive|(Put|Delete)ResourcePolicy)$/, 'the table has no expiry or policy'],
   [
     /^(dynamodb:(Scan|Query|(Update|Put|Get|Delete|BatchWrite)Item)|logs:.*|s3:.*)$/,
     'only imports and replicas touch items, logs and files',
@@ -135,9 +139,11 @@ test('the execution role may do what CloudFormation needs for every resource of 
       }
       const question = await (async () => {
         if (await isWildcardOnlyAction(...action.split(':'))) return ['*'];
+        if (action === 'iam:CreateServiceLinkedRole')
+          return [linkedRole, { context: { 'iam:AWSServiceName': 'contributorinsights.dynamodb.amazonaws.com' } }];
         if (action === 'iam:PassRole') return [functionRole, passedTo('lambda.amazonaws.com')];
         if (action.startsWith('s3:GetObject')) return [upload(bucket)];
-        if (/^iam:(Create|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
+        if (/^iam:(CreateRole|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
         return [arnFor(action)];
       })();
       if (!(await may(executionRole, action, ...question))) missing.push(`${type}: ${action} on ${question[0]}`);
