@@ -88,6 +88,12 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(Properties.SSESpecification.SSEEnabled, true);
     });
 
+    await t.test('what the table takes in a second is bounded', () => {
+      const { OnDemandThroughput } = resources.ProductCatalogDynamoDBTable.Properties;
+      const [reads, writes] = stage === 'DEV' ? [400, 400] : [10000, 4000];
+      assert.deepEqual(OnDemandThroughput, { MaxReadRequestUnits: reads, MaxWriteRequestUnits: writes });
+    });
+
     await t.test('CloudWatch is told the ids of throttled products, and of no others', () => {
       const { ContributorInsightsSpecification } = resources.ProductCatalogDynamoDBTable.Properties;
       assert.deepEqual(ContributorInsightsSpecification, { Enabled: true, Mode: 'THROTTLED_KEYS' });
@@ -165,6 +171,51 @@ test('parameters change the table, the architecture and nothing else', async (t)
     timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'),
     timeless(plain),
   );
+});
+
+/** Packages a stage as often as asked, each time with these parameters instead of its own. */
+async function packaging(t, stage) {
+  const workspace = await Workspace.create(t);
+  const env = forStage(stage);
+  assert.equal((await workspace.build(env)).code, 0);
+  return async (parameters) => {
+    const given = Object.entries({ cfnRoleArn: env.CF_EXECUTION_ROLE, ...parameters });
+    const { code, stdout, stderr } = await workspace.run(
+      'node_modules/.bin/osls',
+      [
+        'package',
+        '--stage',
+        stage,
+        '--package',
+        'dist/package',
+        ...given.flatMap((pair) => ['--param', pair.join('=')]),
+      ],
+      env,
+    );
+    const template = 'dist/package/cloudformation-template-update-stack.json';
+    return code === 0 ? JSON.parse(await workspace.read(template)) : { rejected: stdout + stderr };
+  };
+}
+
+test('a table that cannot take the largest product is not packaged', async (t) => {
+  const packaged = await packaging(t, 'PROD');
+  const { Resources } = await packaged({ maxWriteUnits: 400, maxReadUnits: 100 });
+  assert.deepEqual(Resources.ProductCatalogDynamoDBTable.Properties.OnDemandThroughput, {
+    MaxReadRequestUnits: 100,
+    MaxWriteRequestUnits: 400,
+  });
+  for (const [parameter, value, minimum] of [
+    ['maxWriteUnits', '399', 400],
+    ['maxWriteUnits', '-1', 400],
+    ['maxWriteUnits', '400.5', 400],
+    ['maxReadUnits', '99', 100],
+    ['maxReadUnits', '1e3', 100],
+    ['maxReadUnits', 'unlimited', 100],
+  ]) {
+    const { rejected } = await packaged({ [parameter]: value });
+    const must = `${parameter} must be an integer of at least ${minimum}, what one product of 400 KB costs, and is '${value}'`;
+    assert.ok(rejected?.includes(must), `${parameter}=${value}: ${rejected}`);
+  }
 });
 
 test('a stage says who may create, or is not packaged', async (t) => {
