@@ -124,6 +124,10 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(Properties.MethodSettings[0].DataTraceEnabled, false);
       const line = JSON.parse(Properties.AccessLogSetting.Format);
       assert.equal(line.requestId, '$context.requestId');
+      assert.equal(line.userArn, '$context.identity.userArn');
+      assert.equal(line.apiKeyId, '$context.identity.apiKeyId');
+      // Neither the key itself nor the path, which contains the id.
+      assert.doesNotMatch(Properties.AccessLogSetting.Format, /identity\.apiKey\b|context\.path\b/);
 
       const answers = ofType('AWS::ApiGateway::GatewayResponse');
       assert.equal(answers.length, 10);
