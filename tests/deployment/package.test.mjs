@@ -148,6 +148,11 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       }
     });
 
+    await t.test('no other account calls', () => {
+      // No policy, in osls's words.
+      assert.equal(resources.ApiGatewayRestApi.Properties.Policy, '');
+    });
+
     await t.test('the address is an output', () => {
       assert.ok(JSON.stringify(outputs.ServiceEndpoint.Value).includes(`/${stage}`));
     });
@@ -177,32 +182,8 @@ test('parameters change the table, the architecture and nothing else', async (t)
   );
 });
 
-/** Packages a stage as often as asked, each time with these parameters instead of its own. */
-async function packaging(t, stage) {
-  const workspace = await Workspace.create(t);
-  const env = forStage(stage);
-  assert.equal((await workspace.build(env)).code, 0);
-  return async (parameters) => {
-    const given = Object.entries({ cfnRoleArn: env.CF_EXECUTION_ROLE, ...parameters });
-    const { code, stdout, stderr } = await workspace.run(
-      'node_modules/.bin/osls',
-      [
-        'package',
-        '--stage',
-        stage,
-        '--package',
-        'dist/package',
-        ...given.flatMap((pair) => ['--param', pair.join('=')]),
-      ],
-      env,
-    );
-    const template = 'dist/package/cloudformation-template-update-stack.json';
-    return code === 0 ? JSON.parse(await workspace.read(template)) : { rejected: stdout + stderr };
-  };
-}
-
 test('a table that cannot take the largest product is not packaged', async (t) => {
-  const packaged = await packaging(t, 'PROD');
+  const packaged = await Workspace.packaging(t, 'PROD');
   const { Resources } = await packaged({ maxWriteUnits: 400, maxReadUnits: 100 });
   assert.deepEqual(Resources.ProductCatalogDynamoDBTable.Properties.OnDemandThroughput, {
     MaxReadRequestUnits: 100,

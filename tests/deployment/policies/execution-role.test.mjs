@@ -4,6 +4,7 @@ import {
   administrator,
   alarm,
   alsoAdministrator,
+  api,
   boundary,
   bucket,
   buckets,
@@ -159,6 +160,14 @@ fact('the execution role needs no kms:Decrypt for the throttled ids of a table w
     decrypts({ account: THIRD }),
     decrypts({ policy: null }),
   ],
+});
+
+fact('the execution role says which other accounts call an API of this region', {
+  allowed: [
+    [executionRole, 'apigateway:UpdateRestApiPolicy', api('/restapis')],
+    [executionRole, 'apigateway:UpdateRestApiPolicy', api('/restapis/a1b2c3')],
+  ],
+  denied: [[executionRole, 'apigateway:UpdateRestApiPolicy', 'arn:aws:apigateway:us-east-1::/restapis/a1b2c3']],
 });
 
 fact('the execution role knows the functions of its stage only', {

@@ -91,7 +91,6 @@ const notNeeded = [
   [/^lambda:PublishVersion$/, 'functions have no versions'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
   [/^iam:DeleteRolePermissionsBoundary$/, 'the boundary stays'],
-  [/^apigateway:UpdateRestApiPolicy$/, 'the API has no resource policy'],
   [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
   [/^s3:GetObject$/, 'the API is not imported from a file', /^AWS::ApiGateway::/],
   [
