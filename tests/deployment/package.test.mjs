@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { forStage, Workspace } from './workspace.mjs';
+import { resources } from './template.mjs';
+import { account, forStage, Workspace } from './workspace.mjs';
 
 for (const stage of ['DEV', 'STAGE', 'PROD']) {
   test(stage, async (t) => {
@@ -200,6 +201,67 @@ test('a table that cannot take the largest product is not packaged', async (t) =
     const { rejected } = await packaged({ [parameter]: value });
     const must = `${parameter} must be an integer of at least ${minimum}, what one product of 400 KB costs, and is '${value}'`;
     assert.ok(rejected?.includes(must), `${parameter}=${value}: ${rejected}`);
+  }
+});
+
+test('an API has its own address, or the one of API Gateway', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const domain = 'catalog.example.com';
+  const certificateArn = `arn:aws:acm:eu-west-1:${account}:certificate/7f3a`;
+  const [plain, { Resources, Outputs }] = [await packaged({}), await packaged({ domain, certificateArn })];
+
+  const tls = { SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09', EndpointAccessMode: 'STRICT' };
+  assert.deepEqual(Resources.ApiGatewayDomain, {
+    Type: 'AWS::ApiGateway::DomainName',
+    Properties: {
+      DomainName: domain,
+      RegionalCertificateArn: certificateArn,
+      EndpointConfiguration: { Types: ['REGIONAL'] },
+      ...tls,
+    },
+  });
+  assert.deepEqual(Resources.ApiGatewayDomainMapping.Properties, {
+    DomainName: { Ref: 'ApiGatewayDomain' },
+    RestApiId: { Ref: 'ApiGatewayRestApi' },
+    Stage: { Ref: 'ApiGatewayStage' },
+  });
+  assert.equal(Outputs.ServiceEndpoint.Value, `https://${domain}`);
+  for (const name of ['RegionalDomainName', 'RegionalHostedZoneId']) {
+    assert.deepEqual(Outputs[name].Value, { 'Fn::GetAtt': ['ApiGatewayDomain', name] });
+    assert.ok(Outputs[name].Description);
+  }
+
+  // Nothing else differs.
+  const { DisableExecuteApiEndpoint, SecurityPolicy, EndpointAccessMode, ...others } =
+    Resources.ApiGatewayRestApi.Properties;
+  assert.deepEqual({ SecurityPolicy, EndpointAccessMode }, tls);
+  assert.equal(DisableExecuteApiEndpoint, true);
+  assert.deepEqual(others, plain.Resources.ApiGatewayRestApi.Properties);
+  const names = (of) => Object.keys(of).filter((name) => !name.startsWith('ApiGatewayDeployment'));
+  assert.deepEqual(names(Resources), [...names(plain.Resources), 'ApiGatewayDomain', 'ApiGatewayDomainMapping']);
+  assert.deepEqual(names(Outputs), [...names(plain.Outputs), 'RegionalDomainName', 'RegionalHostedZoneId']);
+
+  const inAnotherRegion = certificateArn.replace('eu-west-1', 'us-east-1');
+  const notInAcm = `arn:aws:iam::${account}:server-certificate/catalog`;
+  for (const [parameters, must] of [
+    [{ domain }, 'domain and certificateArn must be set together, and only domain is'],
+    [{ certificateArn }, 'domain and certificateArn must be set together, and only certificateArn is'],
+    ...[inAnotherRegion, notInAcm].map((wrong) => [
+      { domain, certificateArn: wrong },
+      `certificateArn must be a certificate of ACM in eu-west-1, and is '${wrong}'`,
+    ]),
+  ]) {
+    const { rejected } = await packaged(parameters);
+    assert.ok(rejected?.includes(must), `${JSON.stringify(parameters)}: ${rejected}`);
+  }
+  // The execution role takes and rejects the same names.
+  const roles = (DomainName) => () =>
+    resources('target-roles/execution-role.yml', { account, region: 'eu-west-1', parameters: { DomainName } });
+  assert.doesNotThrow(roles(domain));
+  for (const wrong of [`https://${domain}`, 'Catalog.example.com', '*.example.com']) {
+    const { rejected } = await packaged({ domain: wrong, certificateArn });
+    assert.ok(rejected?.includes(`domain must be a host name in lower case, and is '${wrong}'`), rejected);
+    assert.throws(roles(wrong), /does not match/);
   }
 });
 

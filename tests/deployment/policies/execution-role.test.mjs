@@ -11,6 +11,7 @@ import {
   dashboard,
   deploymentRole,
   dev,
+  execution,
   executionRole,
   fact,
   functionRole,
@@ -168,6 +169,25 @@ fact('the execution role says which other accounts call an API of this region', 
     [executionRole, 'apigateway:UpdateRestApiPolicy', api('/restapis/a1b2c3')],
   ],
   denied: [[executionRole, 'apigateway:UpdateRestApiPolicy', 'arn:aws:apigateway:us-east-1::/restapis/a1b2c3']],
+});
+
+const withDomain = role(execution({ DomainName: 'catalog.example.com' }).ExecutionRole);
+const managesDomain = (who, name) => [
+  ...['GET', 'PATCH', 'DELETE'].map((method) => [who, `apigateway:${method}`, api(`/domainnames/${name}`)]),
+  [who, 'apigateway:POST', api(`/domainnames/${name}/basepathmappings`)],
+  [who, 'apigateway:DELETE', api(`/domainnames/${name}/basepathmappings/(none)`)],
+];
+fact('the execution role manages one domain name, or none', {
+  allowed: [[withDomain, 'apigateway:POST', api('/domainnames')], ...managesDomain(withDomain, 'catalog.example.com')],
+  denied: [
+    [executionRole, 'apigateway:POST', api('/domainnames')],
+    ...managesDomain(executionRole, 'catalog.example.com'),
+    [withDomain, 'apigateway:GET', api('/domainnames')],
+    [withDomain, 'apigateway:AddCertificateToDomain', api('/domainnames/catalog.example.com')],
+    ...['payments.example.com', 'catalog.example.com.evil.example', 'a.catalog.example.com'].flatMap((name) =>
+      managesDomain(withDomain, name),
+    ),
+  ],
 });
 
 fact('the execution role knows the functions of its stage only', {

@@ -9,7 +9,7 @@ import {
   api,
   bucket,
   dashboard,
-  executionRole,
+  execution,
   functionRole,
   iam,
   lambda,
@@ -17,6 +17,7 @@ import {
   may,
   passedTo,
   REGION,
+  role,
   TARGET,
   table,
   topic,
@@ -32,11 +33,13 @@ const schemas = (() => {
 const json = (path) => JSON.parse(readFileSync(new URL(path, schemas), 'utf8'));
 const schemaOf = json('providers/us-east-1.json');
 
-const pathOfTags = api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3');
+// With all that it may be asked for.
+const executionRole = role(execution({ DomainName: 'catalog.example.com' }).ExecutionRole);
+const tagsOf = (item) => api(`/tags/${encodeURIComponent(api(item))}`);
 // API Gateway's PUT changes what belongs to a REST API, and the tags of everything else.
 const gateway = (collection, item) => (action) => {
   if (action === 'apigateway:POST') return api(collection);
-  return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? pathOfTags : api(item);
+  return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? tagsOf(item) : api(item);
 };
 const always = (arn) => () => arn;
 const linkedRole = iam(
@@ -46,7 +49,12 @@ const linkedRole = iam(
 // Each resource type that the stack has, or may have soon: the ARN that its own service is asked for.
 const stackResources = {
   'AWS::ApiGateway::ApiKey': gateway('/apikeys', '/apikeys/k1'),
+  'AWS::ApiGateway::BasePathMapping': gateway(
+    '/domainnames/catalog.example.com/basepathmappings',
+    '/domainnames/catalog.example.com/basepathmappings/(none)',
+  ),
   'AWS::ApiGateway::Deployment': gateway('/restapis/a1b2c3/deployments', '/restapis/a1b2c3/deployments/d1'),
+  'AWS::ApiGateway::DomainName': gateway('/domainnames', '/domainnames/catalog.example.com'),
   'AWS::ApiGateway::GatewayResponse': gateway(
     '/restapis/a1b2c3/gatewayresponses',
     '/restapis/a1b2c3/gatewayresponses/DEFAULT_4XX',
