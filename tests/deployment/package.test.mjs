@@ -50,14 +50,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       }
     });
 
-    await t.test('who may create is said for each stage; in PROD it is not everybody', () => {
+    await t.test('who may create is said for each stage; outside DEV it is not everybody', () => {
       const methods = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => [
         Properties.HttpMethod,
         Properties.AuthorizationType,
         Properties.ApiKeyRequired,
       ]);
       assert.deepEqual(methods, [
-        ['POST', stage === 'PROD' ? 'AWS_IAM' : 'NONE', false],
+        ['POST', stage === 'DEV' ? 'NONE' : 'AWS_IAM', false],
         ['GET', 'NONE', false],
       ]);
     });
@@ -121,7 +121,9 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(deployment.Properties.StageName, undefined);
       assert.deepEqual(Properties.DeploymentId, { Ref: id });
       assert.equal(Properties.StageName, stage);
-      assert.equal(Properties.MethodSettings[0].ThrottlingRateLimit, 100);
+      // Everyone may create in DEV.
+      const { ThrottlingRateLimit, ThrottlingBurstLimit } = Properties.MethodSettings[0];
+      assert.deepEqual([ThrottlingRateLimit, ThrottlingBurstLimit], stage === 'DEV' ? [5, 10] : [100, 200]);
       assert.equal(Properties.MethodSettings[0].DataTraceEnabled, false);
       const line = JSON.parse(Properties.AccessLogSetting.Format);
       assert.equal(line.requestId, '$context.requestId');
@@ -269,7 +271,10 @@ test('a stage says who may create, or is not packaged', async (t) => {
   const packaged = async (said) => {
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
-    await workspace.write('serverless.yml', stack.replace('    createAuthorization: AWS_IAM\n', said));
+    await workspace.write(
+      'serverless.yml',
+      stack.replace('  PROD:\n    createAuthorization: AWS_IAM\n', `  PROD:\n${said}`),
+    );
     return { workspace, ...(await workspace.package(forStage('PROD'))) };
   };
   const methods = async (workspace) => {
