@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import Domain from '../../scripts/osls/domain.js';
+import Throughput from '../../scripts/osls/throughput.js';
 import { resources } from './template.mjs';
-import { account, forStage, Workspace } from './workspace.mjs';
+import { account, forStage, rejection, Workspace } from './workspace.mjs';
 
 for (const stage of ['DEV', 'STAGE', 'PROD']) {
   test(stage, async (t) => {
@@ -192,18 +194,18 @@ test('a table that cannot take the largest product is not packaged', async (t) =
     MaxReadRequestUnits: 100,
     MaxWriteRequestUnits: 400,
   });
-  for (const [parameter, value, minimum] of [
-    ['maxWriteUnits', '399', 400],
-    ['maxWriteUnits', '-1', 400],
-    ['maxWriteUnits', '400.5', 400],
-    ['maxReadUnits', '99', 100],
-    ['maxReadUnits', '1e3', 100],
-    ['maxReadUnits', 'unlimited', 100],
-  ]) {
-    const { rejected } = await packaged({ [parameter]: value });
-    const must = `${parameter} must be an integer of at least ${minimum}, what one product of 400 KB costs, and is '${value}'`;
-    assert.ok(rejected?.includes(must), `${parameter}=${value}: ${rejected}`);
-  }
+  const { rejected } = await packaged({ maxWriteUnits: 399 });
+  const must = (parameter, minimum, value) =>
+    `${parameter} must be an integer of at least ${minimum}, what one product of 400 KB costs, and is '${value}'`;
+  assert.ok(rejected?.includes(must('maxWriteUnits', 400, 399)), rejected);
+  const rejects = (OnDemandThroughput) => {
+    const Resources = { ProductCatalogDynamoDBTable: { Properties: { OnDemandThroughput } } };
+    return rejection(Throughput, { provider: { compiledCloudFormationTemplate: { Resources } } });
+  };
+  for (const value of [399, 0, -1, 400.5, '4000 ', 'unlimited', true, null])
+    assert.equal(rejects({ MaxWriteRequestUnits: value }), must('maxWriteUnits', 400, value));
+  for (const value of [99, 100.5, '1e3', ''])
+    assert.equal(rejects({ MaxWriteRequestUnits: 400, MaxReadRequestUnits: value }), must('maxReadUnits', 100, value));
 });
 
 test('an API has its own address, or the one of API Gateway', async (t) => {
@@ -243,27 +245,36 @@ test('an API has its own address, or the one of API Gateway', async (t) => {
   assert.deepEqual(names(Resources), [...names(plain.Resources), 'ApiGatewayDomain', 'ApiGatewayDomainMapping']);
   assert.deepEqual(names(Outputs), [...names(plain.Outputs), 'RegionalDomainName', 'RegionalHostedZoneId']);
 
-  const inAnotherRegion = certificateArn.replace('eu-west-1', 'us-east-1');
-  const notInAcm = `arn:aws:iam::${account}:server-certificate/catalog`;
-  for (const [parameters, must] of [
-    [{ domain }, 'domain and certificateArn must be set together, and only domain is'],
-    [{ certificateArn }, 'domain and certificateArn must be set together, and only certificateArn is'],
-    ...[inAnotherRegion, notInAcm].map((wrong) => [
-      { domain, certificateArn: wrong },
+  const { rejected } = await packaged({ domain });
+  assert.match(rejected, /domain and certificateArn must be set together, and only domain is/);
+  const rejects = (custom) => rejection(Domain, { custom, provider: { region: 'eu-west-1' } });
+  assert.match(rejects({ certificateArn }), /must be set together, and only certificateArn is$/);
+  for (const wrong of [
+    certificateArn.replace('eu-west-1', 'us-east-1'),
+    certificateArn.replace(':acm:', ':iam:'),
+    'own',
+  ])
+    assert.equal(
+      rejects({ domain, certificateArn: wrong }),
       `certificateArn must be a certificate of ACM in eu-west-1, and is '${wrong}'`,
-    ]),
-  ]) {
-    const { rejected } = await packaged(parameters);
-    assert.ok(rejected?.includes(must), `${JSON.stringify(parameters)}: ${rejected}`);
-  }
+    );
   // The execution role takes and rejects the same names.
-  const roles = (DomainName) => () =>
+  const role = (DomainName) => () =>
     resources('target-roles/execution-role.yml', { account, region: 'eu-west-1', parameters: { DomainName } });
-  assert.doesNotThrow(roles(domain));
-  for (const wrong of [`https://${domain}`, 'Catalog.example.com', '*.example.com']) {
-    const { rejected } = await packaged({ domain: wrong, certificateArn });
-    assert.ok(rejected?.includes(`domain must be a host name in lower case, and is '${wrong}'`), rejected);
-    assert.throws(roles(wrong), /does not match/);
+  assert.doesNotThrow(role(domain));
+  for (const wrong of [
+    `https://${domain}`,
+    'Catalog.example.com',
+    '*.example.com',
+    'catalog',
+    'a..example.com',
+    '1.2.3.4',
+  ]) {
+    assert.equal(
+      rejects({ domain: wrong, certificateArn }),
+      `domain must be a host name in lower case, and is '${wrong}'`,
+    );
+    assert.throws(role(wrong), /does not match/);
   }
 });
 

@@ -120,6 +120,17 @@ export class Workspace {
   }
 }
 
+/** Why a plugin of scripts/osls rejects this service. In osls itself, each answer takes more than a second. */
+export function rejection(Plugin, service) {
+  const [finish] = Object.values(new Plugin({ service, classes: { Error } }).hooks);
+  try {
+    finish();
+  } catch ({ message }) {
+    return message;
+  }
+  throw new Error(`${Plugin.name} accepts ${JSON.stringify(service)}`);
+}
+
 export const forStage = (stage) => ({
   STAGE: stage,
   TARGET_ACCOUNT_ID: account,
