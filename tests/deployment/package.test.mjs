@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { forStage, Workspace } from './workspace.mjs';
+import Domain from '../../scripts/osls/domain.js';
+import Throughput from '../../scripts/osls/throughput.js';
+import { resources } from './template.mjs';
+import { account, forStage, rejection, Workspace } from './workspace.mjs';
 
 for (const stage of ['DEV', 'STAGE', 'PROD']) {
   test(stage, async (t) => {
@@ -49,14 +52,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       }
     });
 
-    await t.test('who may create is said for each stage; in PROD it is not everybody', () => {
+    await t.test('who may create is said for each stage; outside DEV it is not everybody', () => {
       const methods = ofType('AWS::ApiGateway::Method').map(([, { Properties }]) => [
         Properties.HttpMethod,
         Properties.AuthorizationType,
         Properties.ApiKeyRequired,
       ]);
       assert.deepEqual(methods, [
-        ['POST', stage === 'PROD' ? 'AWS_IAM' : 'NONE', false],
+        ['POST', stage === 'DEV' ? 'NONE' : 'AWS_IAM', false],
         ['GET', 'NONE', false],
       ]);
     });
@@ -88,6 +91,17 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(Properties.SSESpecification.SSEEnabled, true);
     });
 
+    await t.test('what the table takes in a second is bounded', () => {
+      const { OnDemandThroughput } = resources.ProductCatalogDynamoDBTable.Properties;
+      const [reads, writes] = stage === 'DEV' ? [400, 400] : [10000, 4000];
+      assert.deepEqual(OnDemandThroughput, { MaxReadRequestUnits: reads, MaxWriteRequestUnits: writes });
+    });
+
+    await t.test('CloudWatch is told the ids of throttled products, and of no others', () => {
+      const { ContributorInsightsSpecification } = resources.ProductCatalogDynamoDBTable.Properties;
+      assert.deepEqual(ContributorInsightsSpecification, { Enabled: true, Mode: 'THROTTLED_KEYS' });
+    });
+
     await t.test('the routes are those of openapi.yaml', async () => {
       const { paths } = parse(await workspace.read('openapi.yaml'));
       const documented = Object.entries(paths).flatMap(([route, methods]) =>
@@ -109,10 +123,16 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.equal(deployment.Properties.StageName, undefined);
       assert.deepEqual(Properties.DeploymentId, { Ref: id });
       assert.equal(Properties.StageName, stage);
-      assert.equal(Properties.MethodSettings[0].ThrottlingRateLimit, 100);
+      // Everyone may create in DEV.
+      const { ThrottlingRateLimit, ThrottlingBurstLimit } = Properties.MethodSettings[0];
+      assert.deepEqual([ThrottlingRateLimit, ThrottlingBurstLimit], stage === 'DEV' ? [5, 10] : [100, 200]);
       assert.equal(Properties.MethodSettings[0].DataTraceEnabled, false);
       const line = JSON.parse(Properties.AccessLogSetting.Format);
       assert.equal(line.requestId, '$context.requestId');
+      assert.equal(line.userArn, '$context.identity.userArn');
+      assert.equal(line.apiKeyId, '$context.identity.apiKeyId');
+      // Neither the key itself nor the path, which contains the id.
+      assert.doesNotMatch(Properties.AccessLogSetting.Format, /identity\.apiKey\b|context\.path\b/);
 
       const answers = ofType('AWS::ApiGateway::GatewayResponse');
       assert.equal(answers.length, 10);
@@ -131,6 +151,11 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       ]) {
         assert.equal(answerOf(type).ResponseParameters[`gatewayresponse.header.${header}`], value);
       }
+    });
+
+    await t.test('no other account calls', () => {
+      // No policy, in osls's words.
+      assert.equal(resources.ApiGatewayRestApi.Properties.Policy, '');
     });
 
     await t.test('the address is an output', () => {
@@ -162,11 +187,105 @@ test('parameters change the table, the architecture and nothing else', async (t)
   );
 });
 
+test('a table that cannot take the largest product is not packaged', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const { Resources } = await packaged({ maxWriteUnits: 400, maxReadUnits: 100 });
+  assert.deepEqual(Resources.ProductCatalogDynamoDBTable.Properties.OnDemandThroughput, {
+    MaxReadRequestUnits: 100,
+    MaxWriteRequestUnits: 400,
+  });
+  const { rejected } = await packaged({ maxWriteUnits: 399 });
+  const must = (parameter, minimum, value) =>
+    `${parameter} must be an integer of at least ${minimum}, what one product of 400 KB costs, and is '${value}'`;
+  assert.ok(rejected?.includes(must('maxWriteUnits', 400, 399)), rejected);
+  const rejects = (OnDemandThroughput) => {
+    const Resources = { ProductCatalogDynamoDBTable: { Properties: { OnDemandThroughput } } };
+    return rejection(Throughput, { provider: { compiledCloudFormationTemplate: { Resources } } });
+  };
+  for (const value of [399, 0, -1, 400.5, '4000 ', 'unlimited', true, null])
+    assert.equal(rejects({ MaxWriteRequestUnits: value }), must('maxWriteUnits', 400, value));
+  for (const value of [99, 100.5, '1e3', ''])
+    assert.equal(rejects({ MaxWriteRequestUnits: 400, MaxReadRequestUnits: value }), must('maxReadUnits', 100, value));
+});
+
+test('an API has its own address, or the one of API Gateway', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const domain = 'catalog.example.com';
+  const certificateArn = `arn:aws:acm:eu-west-1:${account}:certificate/7f3a`;
+  const [plain, { Resources, Outputs }] = [await packaged({}), await packaged({ domain, certificateArn })];
+
+  const tls = { SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09', EndpointAccessMode: 'STRICT' };
+  assert.deepEqual(Resources.ApiGatewayDomain, {
+    Type: 'AWS::ApiGateway::DomainName',
+    Properties: {
+      DomainName: domain,
+      RegionalCertificateArn: certificateArn,
+      EndpointConfiguration: { Types: ['REGIONAL'] },
+      ...tls,
+    },
+  });
+  assert.deepEqual(Resources.ApiGatewayDomainMapping.Properties, {
+    DomainName: { Ref: 'ApiGatewayDomain' },
+    RestApiId: { Ref: 'ApiGatewayRestApi' },
+    Stage: { Ref: 'ApiGatewayStage' },
+  });
+  assert.equal(Outputs.ServiceEndpoint.Value, `https://${domain}`);
+  for (const name of ['RegionalDomainName', 'RegionalHostedZoneId']) {
+    assert.deepEqual(Outputs[name].Value, { 'Fn::GetAtt': ['ApiGatewayDomain', name] });
+    assert.ok(Outputs[name].Description);
+  }
+
+  // Nothing else differs.
+  const { DisableExecuteApiEndpoint, SecurityPolicy, EndpointAccessMode, ...others } =
+    Resources.ApiGatewayRestApi.Properties;
+  assert.deepEqual({ SecurityPolicy, EndpointAccessMode }, tls);
+  assert.equal(DisableExecuteApiEndpoint, true);
+  assert.deepEqual(others, plain.Resources.ApiGatewayRestApi.Properties);
+  const names = (of) => Object.keys(of).filter((name) => !name.startsWith('ApiGatewayDeployment'));
+  assert.deepEqual(names(Resources), [...names(plain.Resources), 'ApiGatewayDomain', 'ApiGatewayDomainMapping']);
+  assert.deepEqual(names(Outputs), [...names(plain.Outputs), 'RegionalDomainName', 'RegionalHostedZoneId']);
+
+  const { rejected } = await packaged({ domain });
+  assert.match(rejected, /domain and certificateArn must be set together, and only domain is/);
+  const rejects = (custom) => rejection(Domain, { custom, provider: { region: 'eu-west-1' } });
+  assert.match(rejects({ certificateArn }), /must be set together, and only certificateArn is$/);
+  for (const wrong of [
+    certificateArn.replace('eu-west-1', 'us-east-1'),
+    certificateArn.replace(':acm:', ':iam:'),
+    'own',
+  ])
+    assert.equal(
+      rejects({ domain, certificateArn: wrong }),
+      `certificateArn must be a certificate of ACM in eu-west-1, and is '${wrong}'`,
+    );
+  // The execution role takes and rejects the same names.
+  const role = (DomainName) => () =>
+    resources('target-roles/execution-role.yml', { account, region: 'eu-west-1', parameters: { DomainName } });
+  assert.doesNotThrow(role(domain));
+  for (const wrong of [
+    `https://${domain}`,
+    'Catalog.example.com',
+    '*.example.com',
+    'catalog',
+    'a..example.com',
+    '1.2.3.4',
+  ]) {
+    assert.equal(
+      rejects({ domain: wrong, certificateArn }),
+      `domain must be a host name in lower case, and is '${wrong}'`,
+    );
+    assert.throws(role(wrong), /does not match/);
+  }
+});
+
 test('a stage says who may create, or is not packaged', async (t) => {
   const packaged = async (said) => {
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
-    await workspace.write('serverless.yml', stack.replace('    createAuthorization: AWS_IAM\n', said));
+    await workspace.write(
+      'serverless.yml',
+      stack.replace('  PROD:\n    createAuthorization: AWS_IAM\n', `  PROD:\n${said}`),
+    );
     return { workspace, ...(await workspace.package(forStage('PROD'))) };
   };
   const methods = async (workspace) => {

@@ -95,11 +95,40 @@ export class Workspace {
     return this.run('scripts/build.sh', [], env);
   }
 
+  /** Packages a stage as often as asked, each time with these parameters instead of its own: the template, or why not. */
+  static async packaging(t, stage) {
+    const workspace = await Workspace.create(t);
+    const env = forStage(stage);
+    const built = await workspace.build(env);
+    if (built.code !== 0) throw new Error(built.stderr);
+    return async (parameters) => {
+      const all = Object.entries({ cfnRoleArn: env.CF_EXECUTION_ROLE, ...parameters });
+      const { code, stdout, stderr } = await workspace.run(
+        'node_modules/.bin/osls',
+        ['package', '--stage', stage, '--package', 'dist/package', ...all.flatMap((one) => ['--param', one.join('=')])],
+        env,
+      );
+      if (code !== 0) return { rejected: stdout + stderr };
+      return JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+    };
+  }
+
   /** Builds, and packages with scripts/package.sh. */
   async package(env) {
     const built = await this.build(env);
     return built.code === 0 ? this.run('scripts/package.sh', [], env) : built;
   }
+}
+
+/** Why a plugin of scripts/osls rejects this service. In osls itself, each answer takes more than a second. */
+export function rejection(Plugin, service) {
+  const [finish] = Object.values(new Plugin({ service, classes: { Error } }).hooks);
+  try {
+    finish();
+  } catch ({ message }) {
+    return message;
+  }
+  throw new Error(`${Plugin.name} accepts ${JSON.stringify(service)}`);
 }
 
 export const forStage = (stage) => ({

@@ -20,7 +20,9 @@ import {
   logGroup,
   opensTo,
   passedTo,
+  principal,
   prod,
+  REGION,
   role,
   service,
   TARGET,
@@ -98,6 +100,100 @@ fact('Lambda is passed the roles of this stage, and nothing else is passed to an
   ],
 });
 
+const linkedRole = (path) => iam(`aws-service-role/${path}`);
+const ofApiGateway = linkedRole('ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway');
+const ofInsights = linkedRole(
+  'contributorinsights.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBCloudWatchContributorInsights',
+);
+const creates = (name, serviceName) => [
+  executionRole,
+  'iam:CreateServiceLinkedRole',
+  name,
+  serviceName && { context: { 'iam:AWSServiceName': serviceName } },
+];
+fact('two services create the service-linked role that they need, and no other is created', {
+  allowed: [
+    creates(ofApiGateway, 'ops.apigateway.amazonaws.com'),
+    creates(ofInsights, 'contributorinsights.dynamodb.amazonaws.com'),
+  ],
+  denied: [
+    creates(ofApiGateway, 'contributorinsights.dynamodb.amazonaws.com'),
+    creates(ofInsights, 'ops.apigateway.amazonaws.com'),
+    creates(ofApiGateway),
+    creates(ofInsights),
+    creates(`${ofApiGateway}2`, 'ops.apigateway.amazonaws.com'),
+    creates(
+      linkedRole('replication.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBReplication'),
+      'replication.dynamodb.amazonaws.com',
+    ),
+    creates(functionRole, 'ops.apigateway.amazonaws.com'),
+    [executionRole, 'iam:DeleteServiceLinkedRole', ofApiGateway],
+  ],
+});
+
+// AWS documents that kms:Decrypt is needed to turn on Contributor Insights for an encrypted table. The policy of AWS's own
+// key grants it to everyone in the account who comes through DynamoDB.
+const keyOfDynamoDb = {
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: '*' },
+      Action: ['kms:CreateGrant', 'kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt'],
+      Resource: '*',
+      Condition: {
+        StringEquals: { 'kms:CallerAccount': TARGET, 'kms:ViaService': `dynamodb.${REGION}.amazonaws.com` },
+      },
+    },
+  ],
+};
+const decrypts = ({ account = TARGET, via = 'dynamodb', policy = keyOfDynamoDb } = {}) => [
+  account === TARGET ? executionRole : principal(iam('cf-execution-role-serverless-DEV', account), []),
+  'kms:Decrypt',
+  `arn:aws:kms:${REGION}:${TARGET}:key/aws-dynamodb`,
+  {
+    owner: TARGET,
+    policy,
+    context: { 'kms:CallerAccount': account, 'kms:ViaService': `${via}.${REGION}.amazonaws.com` },
+  },
+];
+fact('the execution role needs no kms:Decrypt for the throttled ids of a table with the key of AWS', {
+  allowed: [[executionRole, 'dynamodb:UpdateContributorInsights', table('PRODUCT_CATALOG')], decrypts()],
+  denied: [
+    [executionRole, 'dynamodb:UpdateContributorInsights', table('PRODUCT_CATALOG_OLD')],
+    decrypts({ via: 's3' }),
+    decrypts({ account: THIRD }),
+    decrypts({ policy: null }),
+  ],
+});
+
+fact('the execution role says which other accounts call an API of this region', {
+  allowed: [
+    [executionRole, 'apigateway:UpdateRestApiPolicy', api('/restapis')],
+    [executionRole, 'apigateway:UpdateRestApiPolicy', api('/restapis/a1b2c3')],
+  ],
+  denied: [[executionRole, 'apigateway:UpdateRestApiPolicy', 'arn:aws:apigateway:us-east-1::/restapis/a1b2c3']],
+});
+
+const withDomain = role(execution({ DomainName: 'catalog.example.com' }).ExecutionRole);
+const managesDomain = (who, name) => [
+  ...['GET', 'PATCH', 'DELETE'].map((method) => [who, `apigateway:${method}`, api(`/domainnames/${name}`)]),
+  [who, 'apigateway:POST', api(`/domainnames/${name}/basepathmappings`)],
+  [who, 'apigateway:DELETE', api(`/domainnames/${name}/basepathmappings/(none)`)],
+];
+fact('the execution role manages one domain name, or none', {
+  allowed: [[withDomain, 'apigateway:POST', api('/domainnames')], ...managesDomain(withDomain, 'catalog.example.com')],
+  denied: [
+    [executionRole, 'apigateway:POST', api('/domainnames')],
+    ...managesDomain(executionRole, 'catalog.example.com'),
+    [withDomain, 'apigateway:GET', api('/domainnames')],
+    [withDomain, 'apigateway:AddCertificateToDomain', api('/domainnames/catalog.example.com')],
+    ...['payments.example.com', 'catalog.example.com.evil.example', 'a.catalog.example.com'].flatMap((name) =>
+      managesDomain(withDomain, name),
+    ),
+  ],
+});
+
 fact('the execution role knows the functions of its stage only', {
   allowed: [[executionRole, 'lambda:UpdateFunctionCode', lambda('product-catalog-service-DEV-create')]],
   denied: [
@@ -131,14 +227,14 @@ fact('STAGE and PROD never lose their table, whatever else the execution role is
 // As API Gateway's resources look when osls has deployed them, and before.
 const deployedBy = (stage) => ({ context: { 'aws:ResourceTag/STAGE': stage } });
 const verbs = ['GET', 'PATCH', 'DELETE'].map((verb) => `apigateway:${verb}`);
-const ofApiGateway = ['/restapis/a1b2c3', '/restapis/a1b2c3/stages/PROD', '/apikeys/k1', '/usageplans/p1'].map(api);
+const onApiGateway = ['/restapis/a1b2c3', '/restapis/a1b2c3/stages/PROD', '/apikeys/k1', '/usageplans/p1'].map(api);
 fact('the APIs, keys and usage plans of another stage in the account are out of reach', {
-  allowed: ofApiGateway.flatMap((resource) => [
+  allowed: onApiGateway.flatMap((resource) => [
     [executionRole, verbs, resource, deployedBy('DEV')],
     [executionRole, verbs, resource],
     [role(prod.execution.ExecutionRole), verbs, resource, deployedBy('PROD')],
   ]),
-  denied: ofApiGateway.flatMap((resource) => [
+  denied: onApiGateway.flatMap((resource) => [
     [executionRole, verbs, resource, deployedBy('PROD')],
     [executionRole, verbs, resource, deployedBy('STAGE')],
     [alsoAdministrator(executionRole), verbs, resource, deployedBy('PROD')],

@@ -9,13 +9,15 @@ import {
   api,
   bucket,
   dashboard,
-  executionRole,
+  execution,
   functionRole,
+  iam,
   lambda,
   logGroup,
   may,
   passedTo,
   REGION,
+  role,
   TARGET,
   table,
   topic,
@@ -31,18 +33,28 @@ const schemas = (() => {
 const json = (path) => JSON.parse(readFileSync(new URL(path, schemas), 'utf8'));
 const schemaOf = json('providers/us-east-1.json');
 
-const pathOfTags = api('/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fa1b2c3');
+// With all that it may be asked for.
+const executionRole = role(execution({ DomainName: 'catalog.example.com' }).ExecutionRole);
+const tagsOf = (item) => api(`/tags/${encodeURIComponent(api(item))}`);
 // API Gateway's PUT changes what belongs to a REST API, and the tags of everything else.
 const gateway = (collection, item) => (action) => {
   if (action === 'apigateway:POST') return api(collection);
-  return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? pathOfTags : api(item);
+  return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? tagsOf(item) : api(item);
 };
 const always = (arn) => () => arn;
+const linkedRole = iam(
+  'aws-service-role/contributorinsights.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBCloudWatchContributorInsights',
+);
 
 // Each resource type that the stack has, or may have soon: the ARN that its own service is asked for.
 const stackResources = {
   'AWS::ApiGateway::ApiKey': gateway('/apikeys', '/apikeys/k1'),
+  'AWS::ApiGateway::BasePathMapping': gateway(
+    '/domainnames/catalog.example.com/basepathmappings',
+    '/domainnames/catalog.example.com/basepathmappings/(none)',
+  ),
   'AWS::ApiGateway::Deployment': gateway('/restapis/a1b2c3/deployments', '/restapis/a1b2c3/deployments/d1'),
+  'AWS::ApiGateway::DomainName': gateway('/domainnames', '/domainnames/catalog.example.com'),
   'AWS::ApiGateway::GatewayResponse': gateway(
     '/restapis/a1b2c3/gatewayresponses',
     '/restapis/a1b2c3/gatewayresponses/DEFAULT_4XX',
@@ -72,7 +84,10 @@ const stackResources = {
 // What the schemas list for properties that this stack does not set.
 const notNeeded = [
   [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
-  [/^kms:/, 'the one key, of the alarms, is not in the stack'],
+  [
+    /^kms:/,
+    "the one key, of the alarms, is not in the stack, and DynamoDB's own is open to everyone who comes through it",
+  ],
   [
     /^lambda:(((Put|Delete)Function|Get)CodeSigningConfig|PassCapacityProvider|AssociateRuntimeAlias|GetLayerVersion)$/,
     'no signed code, capacity provider or layer',
@@ -84,18 +99,14 @@ const notNeeded = [
   [/^lambda:PublishVersion$/, 'functions have no versions'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
   [/^iam:DeleteRolePermissionsBoundary$/, 'the boundary stays'],
-  [/^apigateway:UpdateRestApiPolicy$/, 'the API has no resource policy'],
   [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
   [/^s3:GetObject$/, 'the API is not imported from a file', /^AWS::ApiGateway::/],
   [
-    /^(kinesis:.*|iam:CreateServiceLinkedRole|dynamodb:(DescribeImport|ImportTable|(Enable|Disable|Update)KinesisStreamingDestination|(Create|Associate)TableReplica))$/,
+    /^(kinesis:.*|dynamodb:(DescribeImport|ImportTable|(Enable|Disable|Update)KinesisStreamingDestination|(Create|Associate)TableReplica))$/,
     'the table has no import, stream or replica',
     /^AWS::DynamoDB::/,
   ],
-  [
-    /^dynamodb:(UpdateContributorInsights|UpdateTimeToLive|(Put|Delete)ResourcePolicy)$/,
-    'the table has no insights, expiry or policy',
-  ],
+  [/^dynamodb:(UpdateTimeToLive|(Put|Delete)ResourcePolicy)$/, 'the table has no expiry or policy'],
   [
     /^(dynamodb:(Scan|Query|(Update|Put|Get|Delete|BatchWrite)Item)|logs:.*|s3:.*)$/,
     'only imports and replicas touch items, logs and files',
@@ -135,9 +146,11 @@ test('the execution role may do what CloudFormation needs for every resource of 
       }
       const question = await (async () => {
         if (await isWildcardOnlyAction(...action.split(':'))) return ['*'];
+        if (action === 'iam:CreateServiceLinkedRole')
+          return [linkedRole, { context: { 'iam:AWSServiceName': 'contributorinsights.dynamodb.amazonaws.com' } }];
         if (action === 'iam:PassRole') return [functionRole, passedTo('lambda.amazonaws.com')];
         if (action.startsWith('s3:GetObject')) return [upload(bucket)];
-        if (/^iam:(Create|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
+        if (/^iam:(CreateRole|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
         if (action === 'lambda:AddPermission')
           return [arnFor(action), { context: { 'lambda:Principal': 'apigateway.amazonaws.com' } }];
         if (action === 'sns:Subscribe') return [arnFor(action), { context: { 'sns:Protocol': 'email' } }];

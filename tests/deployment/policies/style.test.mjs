@@ -23,7 +23,7 @@ const everyStack = [dev, prod]
   .concat(
     pipeline({ ConnectionArn: connection, FullRepositoryId: 'owner/product-catalog' }),
     deployment({ OrganizationID: ORGANIZATION }),
-    execution({ ManageApiGatewayAccount: 'false' }),
+    execution({ ManageApiGatewayAccount: 'false', DomainName: 'catalog.example.com' }),
   );
 const documents = (made) =>
   [made.AssumeRolePolicyDocument, made.PolicyDocument, made.KeyPolicy, ...inline(made)].filter(Boolean);
