@@ -130,7 +130,7 @@ def receive_build(source: pathlib.Path) -> str:
 # The commands of each build that `make test` runs in this folder. `make verify` receives nothing.
 RECEIVED = {
     "Build": {
-        "make build-tools": receive_tools,
+        "make pipeline-tools": receive_tools,
         "make test-api": lambda _: "make test-rust",
         "scripts/build.sh": receive_build,
         "make sbom": lambda _: "nobody: only make verify runs it",
