@@ -85,7 +85,7 @@ class CodePipeline:
         return made
 
     def unpacked(self, stage: str, artifact: pathlib.Path) -> pathlib.Path:
-        """The source of a build. That of Build keeps the folder of the last rehearsal, as CodeBuild's cache does."""
+        """The source of a build. That of Build keeps the folder of the last rehearsal, to save time; CodeBuild's is new."""
         if stage == "Build":
             if not (self.source / ".git").exists():
                 subprocess.run(["git", "init", "--quiet", str(self.source)], check=True)

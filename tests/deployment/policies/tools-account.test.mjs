@@ -117,6 +117,7 @@ fact('the three roles hand on artifacts, in one bucket and with one key', {
   allowed: [pipelineRole, buildRole, deployRole].flatMap(hands),
   denied: [pipelineRole, buildRole, deployRole].flatMap((who) => [
     [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
+    [who, 's3:ListBucket', ArtifactBucket.Arn],
     [who, 's3:DeleteObject', artifact],
     [who, 's3:DeleteObjectVersion', artifact],
     [who, 's3:PutBucketPolicy', ArtifactBucket.Arn],
