@@ -192,8 +192,9 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 	  --bundle --minify --platform=node --target=node20 --outdir=../../../target/peers/node
 	touch $@
 
+# Not optimized: each build of the pipeline compiles it, and runs it for a second.
 .tools/bin/cargo-cyclonedx:
-	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
+	cargo install --quiet --debug --locked --root .tools cargo-cyclonedx@0.5.9
 
 durations: ## Measure `make test` in a cold clone and after a change; write the table in CONTRIBUTING.md
 	python3 tools/durations.py
