@@ -46,8 +46,8 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 test-rust: ## Run every Rust test
 	$(LINTING) test --workspace --locked
 
-test-api: ## Run the fast subset of the Rust tests, as each deployment does
-	cargo test --workspace --locked -- --skip hostile:: --skip laws:: --skip promises::
+test-api: .venv/pipeline ## Run the fast subset of the Rust tests, as each deployment does, and report it as JUnit
+	cargo nextest run --config-file tools/nextest.toml --workspace --locked
 
 test-busy: ## Run the Rust tests ten times, beside four busy loops
 	tests/busy.sh
