@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  profile reliability load fuzz postman advisories sbom format tools build-tools pipeline-tools durations update peers
+  profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations update \
+  peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -71,7 +72,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
-test-tools: build-tools ## Test the runner behind `make test`, the pipeline's lock file and `make advisories`
+test-tools: build-tools ## Test the runner behind `make test`, the pipeline's lock file, `make secrets` and `make advisories`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
@@ -119,6 +120,9 @@ licences: build-tools ## Check licences and sources of the crates against tools/
 
 postman: build-tools ## Write a Postman collection of the contract, with a walk through it, to dist/postman
 	node tests/clients/postman.mjs
+
+secrets: .venv/pipeline ## Search the source for secrets
+	tools/secrets.sh
 
 advisories: .venv/pipeline ## Check the crates for known vulnerabilities; uses github.com, or ADVISORY_DB=folder
 	cargo audit $(if $(ADVISORY_DB),--db $(ADVISORY_DB) --no-fetch)
