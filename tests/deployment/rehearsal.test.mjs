@@ -66,7 +66,7 @@ test('a failing build deploys nothing, and says where to read on', async (t) => 
   });
   assert.equal(code, 1);
   assert.match(stderr, /^\nThe rehearsal failed: Build ended with exit code 2: see .*work\/build\.log\n$/);
-  assert.match(stdout, /FAILED {2}install {3}make build-tools/);
+  assert.match(stdout, /FAILED {2}install {3}make pipeline-tools/);
   assert.doesNotMatch(stdout, /Deploy what was pushed/);
   assert.deepEqual(left, []);
 });

@@ -199,17 +199,17 @@ class Operations:
     def leftovers(self):
         """The first deployment of PROD fails, and leaves a table that the next one does not expect."""
         target, table = root_of(TARGET), "PRODUCT_CATALOG_PROD"
-        in_the_way = {"logGroupName": f"/aws/lambda/{NAME}-PROD-find"}
-        self.aws.ask(target, "logs", "create_log_group", **in_the_way)
+        in_the_way = {"RoleName": f"{NAME}-PROD-find-role"}
+        self.aws.ask(target, "iam", "create_role", AssumeRolePolicyDocument='{"Statement": []}', **in_the_way)
         done = self.deploy_prod(table)
-        expect(done.returncode != 0, "the first deployment fails over a log group that exists")
-        self.aws.ask(target, "logs", "delete_log_group", **in_the_way)
-        self.report.detail("the first deployment of PROD fails: a log group of its name exists")
+        expect(done.returncode != 0, "the first deployment fails over a role that exists")
+        self.aws.ask(target, "iam", "delete_role", **in_the_way)
+        self.report.detail("the first deployment of PROD fails: a role of its name exists")
         product = {"id": {"S": "1"}, "title": {"S": "Kept"}, "description": {"S": ""}, "price": {"N": "1"}}
         self.aws.ask(target, "dynamodb", "put_item", TableName=table, Item=product)
         done = self.deploy_prod(table)
         expect(done.returncode != 0 and table in done.stderr + done.stdout, f"the table is in the way: {done.stderr}")
-        self.report.detail("without the log group, the next one fails: the table exists")
+        self.report.detail("without the role, the next one fails: the table exists")
         self.guide.run("A table that exists", STAGE="PROD", TABLE=table)
         done = self.deploy_prod(table)
         expect(done.returncode == 0, f"osls deploys over the adopted table: {done.stderr}")

@@ -31,6 +31,8 @@ NOT_SHOWN = """
     - whether an alarm goes off by itself, and its topic's key and policy allow it: the same tests
     - whether a restored table has its earlier content: the emulator copies the current one
     - the original's functions, and a push over its own table: docs/migrate.md ends with what was not tried
+    - RustSec's advisories: unless ADVISORY_DB names a copy of its database, Build checks the crates against one made-up
+      advisory
     - arm64 on another machine: the zips are built for {architecture}
   docs/deploy.md ends with what to check in a first deployment on AWS."""
 

@@ -169,6 +169,7 @@ fact('the three roles hand on artifacts, in one bucket and with one key', {
   allowed: [pipelineRole, buildRole, deployRole].flatMap(hands),
   denied: [pipelineRole, buildRole, deployRole].flatMap((who) => [
     [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
+    [who, 's3:ListBucket', ArtifactBucket.Arn],
     [who, 's3:DeleteObject', artifact],
     [who, 's3:DeleteObjectVersion', artifact],
     [who, 's3:PutBucketPolicy', ArtifactBucket.Arn],
@@ -226,6 +227,24 @@ fact('nothing is done in the artifact bucket without TLS', {
 const buildLogs = (name) =>
   `arn:aws:logs:${REGION}:${TOOLS}:log-group:/aws/codebuild/product-catalog-service-DEV-${name}:log-stream:1`;
 const writes = (who, name) => [who, ['logs:CreateLogStream', 'logs:PutLogEvents'], buildLogs(name)];
+const reports = (name) => `arn:aws:codebuild:${REGION}:${TOOLS}:report-group/product-catalog-service-${name}`;
+const reported = ['CreateReportGroup', 'CreateReport', 'UpdateReport', 'BatchPutTestCases'].map(
+  (action) => `codebuild:${action}`,
+);
+fact('the build reports its own tests', {
+  allowed: [[buildRole, reported, reports('DEV-build-tests')]],
+  denied: [
+    ...reported.flatMap((action) => [
+      [buildRole, action, reports('PROD-build-tests')],
+      [buildRole, action, reports('DEV-deploy-tests')],
+      [buildRole, action, reports('DEV-build-tests').replace('product-catalog-service', 'payments')],
+      [deployRole, action, reports('DEV-build-tests')],
+    ]),
+    [buildRole, 'codebuild:DeleteReportGroup', reports('DEV-build-tests')],
+    [buildRole, 'codebuild:BatchPutCodeCoverages', reports('DEV-build-tests')],
+  ],
+});
+
 fact('each project writes its own log', {
   allowed: [writes(buildRole, 'build'), writes(deployRole, 'deploy')],
   denied: [writes(buildRole, 'deploy'), writes(deployRole, 'build')],
