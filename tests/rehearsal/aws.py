@@ -116,6 +116,7 @@ class Aws:
             "AWS_REGION": REGION,
             "CURL_HOME": str(self.folder),
             "NODE_EXTRA_CA_CERTS": str(self.folder / "node.pem"),
+            "SLS_AWS_MONITORING_FREQUENCY": "200",  # Milliseconds: osls asks for a stack's events every 5 s by default.
             **credentials,
         }
 

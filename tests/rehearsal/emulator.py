@@ -10,7 +10,7 @@ import collections
 from ministack.app import main
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import apigateway_v1, iam, tagging
+from ministack.services import apigateway_v1, cloudwatch_logs, dynamodb, iam, tagging
 from ministack.services.cloudformation import provisioners
 
 from strict import strict
@@ -71,7 +71,8 @@ def needs(linked_role: str, service: str, types: tuple, has):
 
     def created_with_linked_role(create):
         def handler(name, properties, stack_name, *rest, **more):
-            if has(properties) and strict("linked-roles") and linked_role not in iam._roles:
+            exists = any(f"/{service}/" in role["Path"] for role in iam._roles.values())
+            if has(properties) and strict("linked-roles") and not exists:
                 create_linked_role(linked_role, service, execution_roles.get((get_account_id(), stack_name)))
             return create(name, properties, stack_name, *rest, **more)
 
@@ -80,6 +81,20 @@ def needs(linked_role: str, service: str, types: tuple, has):
     for each in types:
         handlers = provisioners._RESOURCE_HANDLERS[each]
         handlers["create"] = created_with_linked_role(handlers["create"])
+
+
+def refuses_taken_names(each: str, property_of_name: str, taken):
+    """CloudFormation creates nothing whose name something else has."""
+    handlers = provisioners._RESOURCE_HANDLERS[each]
+    create = handlers["create"]
+
+    def handler(logical_id, properties, *rest, **more):
+        name = properties.get(property_of_name)
+        if strict("leftovers") and name in taken:
+            raise ValueError(f"Resource of type '{each}' with identifier '{name}' already exists.")
+        return create(logical_id, properties, *rest, **more)
+
+    handlers["create"] = handler
 
 
 def create_linked_role(name: str, service: str, execution_role: str | None):
@@ -98,7 +113,7 @@ def create_linked_role(name: str, service: str, execution_role: str | None):
         policies = iam_evaluator._gather_role_policies(execution_role.rsplit("/", 1)[1], account)
         if iam_evaluator.evaluate(asked, policies).decision != "Allow":
             raise ValueError(f"{execution_role} is not authorized to perform iam:CreateServiceLinkedRole on {arn}")
-    iam._roles[name] = {"RoleName": name, "Arn": arn, "Path": f"/aws-service-role/{service}/"}
+    iam._create_service_linked_role({"AWSServiceName": service})
 
 
 iam_actions.request_tag_context = of_tags_and_role
@@ -118,4 +133,7 @@ needs(
     ("AWS::DynamoDB::Table",),
     lambda properties: properties.get("ContributorInsightsSpecification", {}).get("Enabled"),
 )
+refuses_taken_names("AWS::DynamoDB::Table", "TableName", dynamodb._tables)
+refuses_taken_names("AWS::IAM::Role", "RoleName", iam._roles)
+refuses_taken_names("AWS::Logs::LogGroup", "LogGroupName", cloudwatch_logs._log_groups)
 main()

@@ -199,6 +199,7 @@ class Operations:
     def leftovers(self):
         """The first deployment of PROD fails, and leaves a table that the next one does not expect."""
         target, table = root_of(TARGET), "PRODUCT_CATALOG_PROD"
+        # A role of a function depends on the table, so the table is created before it.
         in_the_way = {"RoleName": f"{NAME}-PROD-find-role"}
         self.aws.ask(target, "iam", "create_role", AssumeRolePolicyDocument='{"Statement": []}', **in_the_way)
         done = self.deploy_prod(table)

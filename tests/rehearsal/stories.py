@@ -102,18 +102,11 @@ class Stories:
 
         # An item that is not a product has the id of the smoke test's.
         item = {"id": {"S": "smoke-test"}, "title": {"S": ""}, "description": {"S": ""}, "price": {"N": "1"}}
-        self.put(item)
-        code, log = self.deploy("failing-smoke-test")
-        expect(code == 1 and self.pipeline.endpoint, "a failing smoke test fails the stage")
-        self.report.refused("a deployment whose smoke test fails", log, "smoke-test.sh: GET")
-        self.put(item | {"title": {"S": "Another"}})
-        code, log = self.deploy("taken-smoke-test")
-        expect(code == 0, f"the smoke test passes where another product has its id: {log}")
-        self.report.detail("a smoke test whose id another product has passes")
-        self.report.detail("all of them", since)
-
-    def put(self, item: dict):
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
+        code, log = self.deploy("failing-smoke-test")
+        expect(code == 1, "a failing smoke test fails the stage")
+        self.report.refused("a deployment whose smoke test fails", log, "smoke-test.sh: GET")
+        self.report.detail("all of them", since)
 
     def deploy(self, title: str) -> tuple[int, str]:
         """Runs Deploy again on the last package: its exit code and its log."""
@@ -123,6 +116,9 @@ class Stories:
     def hostile_build(self):
         """A dependency's build script overwrites all that it can reach, and learns nothing of the target account."""
         leak = self.aws.folder / "leak"
+        # From here on, another product has the id of the smoke test's, which passes all the same.
+        item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
+        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         for title, spoil in (
             ("names /proc/self/environ as a function's code", name_environment),
             ("is as it was", None),
