@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 import zipfile
@@ -124,7 +125,8 @@ class Stories:
             ("is as it was", None),
         ):
             trap = f"#!/usr/bin/env bash\nenv >>{leak}\ncat /proc/*/environ >>{leak}\n"
-            received = RECEIVED["Build"] | {"make sbom": functools.partial(self.overwrite, trap, spoil)}
+            overwritten = functools.partial(self.overwrite, trap, spoil)
+            received = RECEIVED["Build"] | {"bash scripts/build.sh": self.last_build, "make sbom": overwritten}
             log = self.pipeline.work / "hostile-build.log"
             code = self.pipeline.build("Build", log, self.report.detail, received)
             expect(code == 0, f"the hostile build ends well: see {log}")
@@ -139,6 +141,12 @@ class Stories:
             not any(secret in leaked for secret in self.secrets()), "it has seen no credentials of the target account"
         )
         self.report.detail("the build script has seen no credentials of the target account")
+
+    def last_build(self, source: pathlib.Path) -> str:
+        shutil.copytree(
+            self.pipeline.unpacked("Package") / "dist", source / "dist", ignore=shutil.ignore_patterns("package")
+        )
+        return "the last build"
 
     def overwrite(self, trap: str, spoil, source: pathlib.Path) -> str:
         """Puts a trap into every file of a build but its package, and into every artifact that Build can overwrite."""
