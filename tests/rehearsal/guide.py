@@ -81,12 +81,23 @@ class Guide:
     def choose(self):
         """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
         self.run("1. Choose")
-        chosen = dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
+        chosen = self.left()
         names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "AWS_DEFAULT_REGION", "EXTERNAL_ID")
         self.variables = {name: chosen[name] for name in names if name in chosen}
         self.variables |= {"ARCHITECTURE": ARCHITECTURE, "SERVICE": NAME}
         ours = {"TOOLS_ACCOUNT": TOOLS, "TARGET_ACCOUNT": TARGET, "AWS_REGION": REGION}
         expect(ours.items() <= self.variables.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
+
+    def update(self):
+        """Updates all stacks, with another external id."""
+        self.without_what_is_played()
+        self.run("Update")
+        self.in_clone("git", "checkout", "pipeline/pipeline.yml")
+        self.variables["EXTERNAL_ID"] = self.left()["EXTERNAL_ID"]
+
+    def left(self) -> dict:
+        """The variables that the last commands have left."""
+        return dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
 
     def run(self, title: str, page: str = GUIDE, blocks: slice = slice(None), **chosen: str) -> str:
         """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print.

@@ -77,13 +77,14 @@ class Stories:
         except Failed as failed:
             return str(failed)
 
-    def refusals(self):
+    def refusals(self, former_id: str):
         deploy, build = self.pipeline.project(f"{SERVICE}-deploy"), self.pipeline.project(f"{SERVICE}-build")
         external_id = self.guide.variables["EXTERNAL_ID"]
         said = self.assume_deployment_role(deploy.credentials, external_id)
         expect(said == "", f"the deploy project assumes the deployment role: {said}")
         for story, credentials, given in (
             ("the deploy project with another external id", deploy.credentials, external_id + "x"),
+            ("the deploy project with the external id before the update", deploy.credentials, former_id),
             ("the build project with the right external id", build.credentials, external_id),
             ("the tools account's administrator with the right external id", root_of(TOOLS), external_id),
             ("a third account's administrator with the right external id", root_of(STRANGER), external_id),

@@ -101,6 +101,23 @@ test('a parameter that two templates share is the same in both', () => {
   }
 });
 
+test('a budget is created with an amount, and notifies its address', () => {
+  const budgetOf = (parameters) => execution(parameters).Budget;
+  const { Budget, NotificationsWithSubscribers } = budgetOf({ MonthlyBudget: '50', BudgetEmail: 'owner@example.com' });
+  assert.deepEqual(Budget.BudgetLimit, { Amount: '50', Unit: 'USD' });
+  const addresses = NotificationsWithSubscribers.flatMap(({ Subscribers }) =>
+    Subscribers.map(({ Address }) => Address),
+  );
+  assert.deepEqual(addresses, ['owner@example.com', 'owner@example.com']);
+  for (const [amount, email] of [
+    ['0', 'owner@example.com'],
+    [undefined, undefined],
+  ])
+    assert.equal(budgetOf({ MonthlyBudget: amount, BudgetEmail: email }), undefined);
+  for (const amount of ['-1', '5.5', '1e3', '$5', '00', ''])
+    assert.throws(() => budgetOf({ MonthlyBudget: amount, BudgetEmail: 'owner@example.com' }));
+});
+
 test('two pipelines, and the roles of two stages, share no name', () => {
   const names = (made) =>
     Object.values(made)
