@@ -25,8 +25,8 @@ NOT_SHOWN = """
   Not shown here, because the emulator does not run CodeCommit, CodePipeline and CodeBuild:
     - whether they work with these roles and images, and nobody else can use the roles: tests/deployment/policies asks
       an evaluator
-    - the execution role and who can pass it, which the emulator enforces only for service-linked roles: the same tests ask
-      the evaluator, and compare the role with the permissions in CloudFormation's resource schemas
+    - the execution role and who can pass it, which the emulator enforces only for service-linked roles: the same tests
+      ask the evaluator, and compare the role with the permissions in CloudFormation's resource schemas
     - API Gateway's limits, logs, traces and latency
     - whether an alarm goes off by itself, and its topic's key and policy allow it: the same tests
     - whether a restored table has its earlier content: the emulator copies the current one
