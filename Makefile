@@ -51,11 +51,11 @@ test-api: .venv/pipeline ## Run the fast subset of the Rust tests, as each deplo
 	cargo nextest run --config-file tools/nextest.toml --workspace --locked
 
 test-busy: ## Run the Rust tests ten times, beside four busy loops
-	tests/busy.sh
+	bash tests/busy.sh
 
 test-hostile: build-tools ## Send the requests that schemathesis generates from openapi.yaml (EXAMPLES: for each operation)
 	$(BUILD)
-	tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
+	bash tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
 test-clients: build-tools ## Check the contract against the last release, and walk through the API with newman
 	$(BUILD)
@@ -76,7 +76,7 @@ test-tools: build-tools ## Test the runner behind `make test`, the pipeline's lo
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
-	scripts/lint.sh
+	bash scripts/lint.sh
 
 test-deployment: tools ## Test the policies, packages and scripts of the deployment
 	$(BUILD)
@@ -88,7 +88,7 @@ rehearse: tools ## Play a push to master, end to end, on two emulated AWS accoun
 	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee >(cat >&2) | .venv/bin/python scripts/picture.py $(PICTURE))
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
-	ARCHITECTURE=$(ARCHITECTURE) scripts/reproduce.sh
+	ARCHITECTURE=$(ARCHITECTURE) bash scripts/reproduce.sh
 
 bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
@@ -104,7 +104,7 @@ profile: build-tools ## Write Callgrind profiles of both functions to target/pro
 	LAMBDA_DIR=target/profile target/debug/instructions target/profile
 
 reliability: release ## Test every promise in full, on the release binaries; write docs/reliability.md
-	tests/reliability.sh
+	bash tests/reliability.sh
 
 load: ## Send requests from 64 concurrent callers for a minute
 	$(BUILD)
@@ -122,7 +122,7 @@ postman: build-tools ## Write a Postman collection of the contract, with a walk 
 	node tests/clients/postman.mjs
 
 secrets: .venv/pipeline ## Search the source for secrets
-	tools/secrets.sh
+	bash tools/secrets.sh
 
 advisories: .venv/pipeline ## Check the crates for known vulnerabilities; uses github.com, or ADVISORY_DB=folder
 	cargo audit $(if $(ADVISORY_DB),--db $(ADVISORY_DB) --no-fetch)
@@ -143,7 +143,7 @@ format: build-tools ## Format every language
 
 # Without git, because CodeBuild's source is not a repository.
 dist/built-for-%: Cargo.lock Cargo.toml scripts/build.sh scripts/zip.py $(shell find .cargo functions shared -type f -not -path '*/tests/*') .venv/installed
-	ARCHITECTURE=$* scripts/build.sh
+	ARCHITECTURE=$* bash scripts/build.sh
 	touch $@
 
 tools: build-tools .venv/checkov/installed ## Install the pinned tools in this folder
@@ -204,4 +204,4 @@ durations: ## Measure `make test` in a cold clone and after a change; write the 
 	python3 tools/durations.py
 
 update: .venv/installed ## Update every lock file (Cargo, npm, Python) and run the loop
-	tools/update.sh
+	bash tools/update.sh
