@@ -24,6 +24,7 @@ class Guide:
         self.bare = aws.folder / "repositories" / REPOSITORY
         self.executions = aws.folder / "executions"  # As the runbook's command prints them.
         self.variables = {}
+        self.ran = set()  # The blocks of commands.
 
     def prepare(self):
         """An engineer's clone of this working tree, and an empty repository to push it to."""
@@ -108,6 +109,7 @@ class Guide:
         sections = dict(each.split("\n", 1) for each in rest)
         found = re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S)[blocks]
         expect(found, f"{page}, {title} has commands")
+        self.ran.update(found)
         commands = "".join(re.findall(r"^```sh\n(.*?)^```", preamble, re.M | re.S) + found)
         for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
             self.report.detail(f"$ {line}")
@@ -125,6 +127,14 @@ class Guide:
             raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
         self.report.detail("done", since)
         return done.stdout
+
+    def is_complete(self, *pages: str):
+        """Every command of these pages was run."""
+        for page in pages:
+            _, *sections = re.split(r"(?m)^## ", (ROOT / page).read_text())
+            for section in sections:
+                for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
+                    expect(block in self.ran, f"{page}, {section.splitlines()[0]} was run: {block}")
 
     def executed(self, commit: str):
         """A commit was deployed: CodePipeline lists the latest execution first."""

@@ -15,8 +15,8 @@ import time
 
 from aws import ARCHITECTURE, REGION, ROOT, SERVICE, TARGET, TOOLS, Aws, Failed, expect
 from codepipeline import CodePipeline
-from guide import Guide
-from operations import Operations
+from guide import GUIDE, Guide
+from operations import MIGRATION, RUNBOOK, Operations
 from report import Report
 from stories import Stories
 from strict import SWITCHES, strict
@@ -134,6 +134,9 @@ class Rehearsal:
             expect(self.aws.stacks(account) == [], f"no stack is left in {account}")
         self.report.detail("no stack is left in either account")
         stories.logs_of_others()
+        if all(map(strict, SWITCHES)):
+            self.guide.is_complete(GUIDE, RUNBOOK, MIGRATION)
+            self.report.detail("every command of the guide, the runbook and the migration was run")
         self.report.say(NOT_SHOWN.format(architecture=ARCHITECTURE))
         self.report.say(f"\nRehearsed in {time.monotonic() - self.began:.0f} s.")
 
