@@ -4,7 +4,7 @@
 # response is a 409, which also shows that the API works; then the test finds that product.
 # It uses curl, not the Postman collection, because the pipeline runs it with the target account's credentials, which the
 # 150 packages of newman must not see.
-# It signs with the AWS credentials in its environment, and sends API_KEY, if they are set.
+# With the credentials that scripts/curl.sh finds in its environment.
 set -euo pipefail
 
 url=${1:?the address of the API is missing: scripts/smoke-test.sh URL}
@@ -12,22 +12,12 @@ product='{"id":"smoke-test","title":"Smoke test","description":"Written after ea
 body=$(mktemp)
 trap 'rm "$body"' EXIT
 
-# Passed on standard input, where no other process can read them.
-credentials() {
-  if [[ -n ${AWS_ACCESS_KEY_ID:-} ]]; then
-    echo "aws-sigv4 = \"aws:amz:${AWS_REGION:?the region to sign for is missing}:execute-api\""
-    echo "user = \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\""
-    if [[ -n ${AWS_SESSION_TOKEN:-} ]]; then echo "header = \"X-Amz-Security-Token: $AWS_SESSION_TOKEN\""; fi
-  fi
-  if [[ -n ${API_KEY:-} ]]; then echo "header = \"X-Api-Key: $API_KEY\""; fi
-}
-
 # Sets `status`, and writes the response's body to a file, of which a retry leaves nothing.
 call() {
   local attempt
   for attempt in {1..6}; do
     : >"$body"
-    status=$(credentials | curl --config - --silent --show-error --max-time 35 --output "$body" --write-out '%{http_code}' "$@") || true
+    status=$(bash "$(dirname "$0")/curl.sh" --output "$body" --write-out '%{http_code}' "$@") || true
     # For some seconds, the name of a new API does not resolve, and API Gateway responds with 403 or 404. 000 is no response.
     [[ $status =~ ^(000|403|404|429|5..)$ && $attempt != 6 ]] || break
     sleep 2

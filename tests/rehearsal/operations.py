@@ -7,7 +7,7 @@ import subprocess
 import time
 import zipfile
 
-from aws import ARCHITECTURE, NAME, REGION, ROOT, SERVICE, TARGET, TOOLS, Aws, expect, root_of
+from aws import ARCHITECTURE, NAME, REGION, ROOT, SERVICE, TARGET, TOOLS, Aws, Failed, expect, root_of
 from codepipeline import CodePipeline, now
 from guide import Guide
 from report import Report
@@ -47,6 +47,8 @@ class Operations:
 
         self.source_lines()
 
+        self.correct(**stage)
+
         self.guide.run("Restore the table", RUNBOOK, slice(1), WHEN=now(), **stage)
         table, spoilt = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
         self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
@@ -60,6 +62,31 @@ class Operations:
         self.report.refused("finding with a key that was leaked", self.aws.curl(*find), '"status":403')
 
         self.roll_back(**stage)
+
+    def correct(self, **stage: str):
+        """A stored product is corrected, if it is valid and exists."""
+        signed = {"API_KEY": self.aws.api_key(), **stage}
+        found = self.guide.run("Call the API", RUNBOOK, **signed)
+        expect('"title":"Amazon Echo"' in found, f"with a signature and a key, 1001 is found: {found}")
+        url = {"ENDPOINT": self.guide.left()["ENDPOINT"], **{k: v for k, v in self.guide.left().items() if "_KEY" in k}}
+        product = {"id": "1001", "title": "Amazon Echo Dot", "description": "", "price": "49.90"}
+        for story, wrong, why in (
+            ("correcting a product to an invalid one", {"price": "-1", "title": ""}, "/title"),
+            ("correcting a product that does not exist", {"id": "nobody-has-this-id"}, "has no product with the id"),
+        ):
+            try:
+                said = self.guide.run(
+                    "Correct a product", RUNBOOK, PRODUCT=json.dumps(product | wrong), **signed, **url
+                )
+            except Failed as failed:
+                said = str(failed)
+            self.report.refused(story, said, why)
+        printed = self.guide.run("Correct a product", RUNBOOK, PRODUCT=json.dumps(product), **signed, **url)
+        self.report.detail(printed.splitlines()[-1])
+        find = ("--header", f"X-Api-Key: {self.aws.api_key()}", f"{self.pipeline.endpoint}/product/find/1001")
+        expect('"price":"49.90"' in self.aws.curl(*find), "product 1001 is corrected")
+        back = {"title": "Amazon Echo", "description": "Smart speaker", "price": "89.99"}
+        self.guide.run("Correct a product", RUNBOOK, PRODUCT=json.dumps(product | back), **signed, **url)
 
     def roll_back(self, **stage: str):
         """Whatever a bad push consisted of, the pipeline then has the files of the last good commit again."""
