@@ -78,7 +78,7 @@ class Aws:
             "MINISTACK_REGION": REGION,
             "MINISTACK_SSL_CERT": str(self.folder / "server.pem"),
             "MINISTACK_SSL_KEY": str(self.folder / "server.pem"),
-            "SSL_CERT_FILE": str(self.ca),  # Whom the functions trust.
+            "SSL_CERT_FILE": str(self.ca),  # What the functions trust.
             "USE_SSL": "1",
             "LENIENT": os.environ.get("LENIENT", ""),
         }
@@ -136,8 +136,8 @@ class Aws:
             aws_session_token=token,
         )
 
-    def ask(self, credentials: dict, service: str, operation: str, **parameters) -> dict:
-        """What AWS answers, all pages of it, or Failed with what it said."""
+    def call(self, credentials: dict, service: str, operation: str, **parameters) -> dict:
+        """The response of AWS, all pages of it, or Failed with its error."""
         client = self.client(service, *credentials.values())
         try:
             if client.can_paginate(operation):
@@ -148,11 +148,11 @@ class Aws:
 
     def assume(self, credentials: dict, role: str, **parameters) -> dict:
         """The credentials of a role."""
-        answer = self.ask(credentials, "sts", "assume_role", RoleArn=role, RoleSessionName="rehearsal", **parameters)
+        assumed = self.call(credentials, "sts", "assume_role", RoleArn=role, RoleSessionName="rehearsal", **parameters)
         with self.handed_out.open("a") as kept:
-            told = {name: answer[name] for name in ("AssumedRoleUser", "Credentials")}
-            print(json.dumps(told, default=str), file=kept)
-        given = answer["Credentials"]
+            response = {name: assumed[name] for name in ("AssumedRoleUser", "Credentials")}
+            print(json.dumps(response, default=str), file=kept)
+        given = assumed["Credentials"]
         return {
             "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
@@ -162,7 +162,7 @@ class Aws:
     def assume_as(self, service: str, role: str, source: str | None) -> dict:
         """The credentials that a role of the tools account gives an AWS service, which acts for this resource of it."""
         name = role.rsplit("/", 1)[1]
-        trust = self.ask(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        trust = self.call(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
         asked = iam_evaluator.EvalContext(
             principal_arn=service,
             principal_type="AWSService",
@@ -176,7 +176,7 @@ class Aws:
         if iam_evaluator.evaluate_resource_policy({"Statement": statements}, asked, service).decision != "Allow":
             raise Failed(f"{service}, with aws:SourceArn {source}, may not assume {role}")
         # The emulator lets only accounts assume a role: the role trusts its own for as long as that takes.
-        update = functools.partial(self.ask, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
+        update = functools.partial(self.call, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
         update(PolicyDocument=json.dumps({**trust, "Statement": [without_condition(each) for each in statements]}))
         try:
             return self.assume(root_of(TOOLS), role)
@@ -184,21 +184,21 @@ class Aws:
             update(PolicyDocument=json.dumps(trust))
 
     def stacks(self, account: str) -> list:
-        listed = self.ask(root_of(account), "cloudformation", "list_stacks")["StackSummaries"]
+        listed = self.call(root_of(account), "cloudformation", "list_stacks")["StackSummaries"]
         return [each["StackName"] for each in listed if each["StackStatus"] != "DELETE_COMPLETE"]
 
     def resource(self, account: str, stack: str, logical_id: str) -> str:
         named = {"StackName": stack, "LogicalResourceId": logical_id}
-        described = self.ask(root_of(account), "cloudformation", "describe_stack_resource", **named)
+        described = self.call(root_of(account), "cloudformation", "describe_stack_resource", **named)
         return described["StackResourceDetail"]["PhysicalResourceId"]
 
     def output(self, account: str, stack: str, name: str) -> str:
-        [described] = self.ask(root_of(account), "cloudformation", "describe_stacks", StackName=stack)["Stacks"]
+        [described] = self.call(root_of(account), "cloudformation", "describe_stacks", StackName=stack)["Stacks"]
         [value] = [each["OutputValue"] for each in described["Outputs"] if each["OutputKey"] == name]
         return value
 
     def api_key(self) -> str:
-        [key] = self.ask(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
+        [key] = self.call(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
         return key["value"]
 
     def curl(self, *arguments: str, **options) -> str:
@@ -206,7 +206,7 @@ class Aws:
 
     def memory(self) -> int:
         function = f"{SERVICE}-create"
-        described = self.ask(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=function)
+        described = self.call(root_of(TARGET), "lambda", "get_function_configuration", FunctionName=function)
         return described["MemorySize"]
 
 

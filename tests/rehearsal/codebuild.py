@@ -16,14 +16,14 @@ class Project:
     """A CodeBuild project of the tools account, as its template describes it."""
 
     def __init__(self, aws: Aws, name: str):
-        [found] = aws.ask(root_of(TOOLS), "codebuild", "batch_get_projects", names=[name])["projects"]
+        [found] = aws.call(root_of(TOOLS), "codebuild", "batch_get_projects", names=[name])["projects"]
         self.aws, self.name, self.role = aws, name, found["serviceRole"]
         self.buildspec = found["source"]["buildspec"]
         self.environment = {each["name"]: each["value"] for each in found["environment"]["environmentVariables"]}
 
     @functools.cached_property
     def credentials(self) -> dict:
-        """Those that CodeBuild gives to a build."""
+        """The credentials of a build."""
         arn = f"arn:aws:codebuild:{REGION}:{TOOLS}:project/{self.name}"
         return self.aws.assume_as("codebuild.amazonaws.com", self.role, arn)
 
@@ -39,12 +39,12 @@ class Project:
         """Runs the buildspec's phases in `source`, with the folders of further inputs, and zips its artifacts.
 
         A command in `received` is not run: the function there puts its results into `source`, and returns their origin.
-        Gives the exit code of the first command that fails, or 0.
+        Returns the exit code of the first command that fails, or 0.
         """
         spec = yaml.safe_load((source / self.buildspec).read_text())
         commands = [command for phase in spec["phases"].values() for command in phase.get("commands", [])]
-        if strange := received.keys() - set(commands):
-            raise Failed(f"{self.buildspec} has no command {', '.join(strange)}")
+        if unknown := received.keys() - set(commands):
+            raise Failed(f"{self.buildspec} has no command {', '.join(unknown)}")
         folders = {f"CODEBUILD_SRC_DIR_{name}": str(folder) for name, folder in inputs.items()}
         variables = {**spec.get("env", {}).get("variables", {}), **self.environment, "CODEBUILD_SRC_DIR": str(source)}
         environment = {**self.aws.environment(self.credentials), **variables, **folders}

@@ -50,11 +50,11 @@ class CodePipeline:
             },
         }
         tools = root_of(TOOLS)
-        rule = self.aws.ask(tools, "events", "describe_rule", Name=f"{SERVICE}-push")
-        [target] = self.aws.ask(tools, "events", "list_targets_by_rule", Rule=f"{SERVICE}-push")["Targets"]
+        rule = self.aws.call(tools, "events", "describe_rule", Name=f"{SERVICE}-push")
+        [target] = self.aws.call(tools, "events", "list_targets_by_rule", Rule=f"{SERVICE}-push")["Targets"]
         expect(target["Arn"] == f"arn:aws:codepipeline:{account}:{SERVICE}", "the rule starts this pipeline")
         pattern = {"EventPattern": rule["EventPattern"], "Event": json.dumps(event)}
-        return self.aws.ask(tools, "events", "test_event_pattern", **pattern)["Result"]
+        return self.aws.call(tools, "events", "test_event_pattern", **pattern)["Result"]
 
     def run(self, title: str):
         """Runs the stages of the template."""
@@ -112,7 +112,7 @@ class CodePipeline:
         return Project(self.aws, name)
 
     def build(self, stage: str, log: pathlib.Path, say, received: dict | None = None) -> int:
-        """Runs the project of a stage on the artifacts of the last execution. Gives its exit code."""
+        """Runs the project of a stage on the artifacts of the last execution. Returns its exit code."""
         [action] = next(each for each in self.stages() if each["Name"] == stage)["Actions"]
         project = self.project(f"{SERVICE}-{stage.lower()}")
         inputs = [each["Name"] for each in action["InputArtifacts"]]
@@ -144,12 +144,12 @@ class CodePipeline:
     def store(self, name: str, artifact: pathlib.Path, credentials: dict):
         """An artifact goes through the pipeline's bucket. CodePipeline shortens both names in its key."""
         key = f"{SERVICE[:20]}/{name[:10]}/{secrets.token_urlsafe(5)}"
-        self.aws.ask(credentials, "s3", "put_object", Bucket=self.bucket, Key=key, Body=artifact.read_bytes())
+        self.aws.call(credentials, "s3", "put_object", Bucket=self.bucket, Key=key, Body=artifact.read_bytes())
         self.artifacts[name] = key
 
     def fetched(self, name: str, credentials: dict | None = None) -> pathlib.Path:
         asked = {"Bucket": self.bucket, "Key": self.artifacts[name]}
-        found = self.aws.ask(credentials or self.credentials, "s3", "get_object", **asked)
+        found = self.aws.call(credentials or self.credentials, "s3", "get_object", **asked)
         artifact = self.folder / f"{name.lower()}.zip"
         artifact.write_bytes(found["Body"].read())
         return artifact
@@ -187,10 +187,10 @@ RECEIVED = {
     "Build": {
         "make pipeline-tools": receive_tools,
         "make secrets": lambda _: "make secrets",
-        "make advisories": lambda _: "nobody: only make verify runs it",
+        "make advisories": lambda _: "nowhere: only make verify runs it",
         "make test-api": lambda _: "make test-rust",
         "bash scripts/build.sh": receive_build,
-        "make sbom": lambda _: "nobody: only make verify runs it",
+        "make sbom": lambda _: "nowhere: only make verify runs it",
     },
     "Deploy": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
 }

@@ -23,7 +23,7 @@ class Operations:
     def runbook(self):
         self.deployable = self.pipeline.deployable()
         stage = {"STAGE": "DEV"}
-        body = self.aws.ask(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
+        body = self.aws.call(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
         expect(
             f'"FunctionName","{SERVICE}-create"' in body and "${" not in body, "the dashboard names what was deployed"
         )
@@ -31,7 +31,7 @@ class Operations:
 
         page = self.page()
         self.guide.run("Try the alarms", RUNBOOK, **stage)
-        [message] = self.aws.ask(root_of(TARGET), "sqs", "receive_message", QueueUrl=page).get("Messages", [])
+        [message] = self.aws.call(root_of(TARGET), "sqs", "receive_message", QueueUrl=page).get("Messages", [])
         alarm = json.loads(json.loads(message["Body"])["Message"])
         expect(alarm["AlarmName"] == f"{SERVICE}-errors", "the message names the alarm")
         self.report.detail(f"a message arrived: {alarm['AlarmDescription']}")
@@ -40,9 +40,9 @@ class Operations:
         request = json.loads(self.aws.curl(*key, f"{self.pipeline.endpoint}/product/find/nobody-has-this-id"))[
             "requestId"
         ]
-        # Of all requests, one line: in text, because the emulator gives a function no word of JSON.
+        # One line of all requests, as text, because the emulator does not tell a function to log JSON.
         [line] = self.guide.run("Find one request", RUNBOOK, REQUEST=request, **stage).splitlines()
-        expect(request in line and "404" in line, f"the log tells how request {request} was answered: {line}")
+        expect(request in line and "404" in line, f"the log has the response to request {request}: {line}")
         self.report.detail(f"request {request} is in the log, with the status 404")
 
         self.source_lines()
@@ -51,7 +51,7 @@ class Operations:
 
         self.guide.run("Restore the table", RUNBOOK, slice(1), WHEN=now(), **stage)
         table, spoilt = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
-        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
+        self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
         find = (*key, f"{self.pipeline.endpoint}/product/find/1001")
         expect('"status":500' in self.aws.curl(*find), "product 1001 is spoilt")
         copied = self.guide.run("Restore the table", RUNBOOK, slice(1, None), TABLE=table, **stage).splitlines()[0]
@@ -135,10 +135,10 @@ class Operations:
             unpacked = self.aws.folder / zipped.stem
             zipfile.ZipFile(zipped).extract("bootstrap", unpacked)
             read = ["readelf", "--notes", "--section-headers", "--wide", unpacked / "bootstrap"]
-            told = subprocess.run(read, check=True, capture_output=True, text=True).stdout
-            build = re.search(r"Build ID: (\w+)", told)[1]
+            headers = subprocess.run(read, check=True, capture_output=True, text=True).stdout
+            build = re.search(r"Build ID: (\w+)", headers)[1]
             expect((dist / f"debug/{build}.debug").exists(), f"{zipped.name} has its symbols in dist/debug")
-            expect(not re.search(r"\.debug_(info|line)|\.symtab", told), f"{zipped.name} has no debug information")
+            expect(not re.search(r"\.debug_(info|line)|\.symtab", headers), f"{zipped.name} has no debug information")
         chosen = {"BUILD": symbols.stem, "BACKTRACE": f"0x{offset}", "STAGE": "DEV"}
         line = self.guide.run("A panic", RUNBOOK, **chosen).strip()
         expect("shared/src/table/repository.rs:" in line, f"the offset is a line of the source: {line}")
@@ -148,7 +148,7 @@ class Operations:
             mine = self.guide.clone / "dist"
             shutil.rmtree(mine)
             said = self.guide.run("A panic", RUNBOOK, slice(1), **chosen).strip()
-            expect("no longer has" in said, f"the engineer is told that the artifact has expired: {said}")
+            expect("no longer has" in said, f"the commands say that the artifact has expired: {said}")
             shutil.copytree(dist, mine)  # What `make release` leaves.
             again = self.guide.run("A panic", RUNBOOK, slice(1, None), **chosen).strip()
             expect(again == line, f"the symbols of a new build lead to the same line: {again}")
@@ -156,8 +156,8 @@ class Operations:
 
     def expire(self):
         bucket = {"Bucket": self.pipeline.bucket}
-        for each in self.aws.ask(root_of(TOOLS), "s3", "list_objects_v2", **bucket)["Contents"]:
-            self.aws.ask(root_of(TOOLS), "s3", "delete_object", Key=each["Key"], **bucket)
+        for each in self.aws.call(root_of(TOOLS), "s3", "list_objects_v2", **bucket)["Contents"]:
+            self.aws.call(root_of(TOOLS), "s3", "delete_object", Key=each["Key"], **bucket)
 
     def page(self) -> str:
         """The URL of a queue to which the alarms are sent, as to an engineer's pager."""
@@ -170,8 +170,10 @@ class Operations:
             "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [opened]})
-        self.aws.ask(root_of(TARGET), "sns", "subscribe", TopicArn=topic, Protocol="sqs", Endpoint=queue)
-        created = self.aws.ask(root_of(TARGET), "sqs", "create_queue", QueueName="pager", Attributes={"Policy": policy})
+        self.aws.call(root_of(TARGET), "sns", "subscribe", TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        created = self.aws.call(
+            root_of(TARGET), "sqs", "create_queue", QueueName="pager", Attributes={"Policy": policy}
+        )
         return created["QueueUrl"]
 
     def migration(self):
@@ -196,12 +198,12 @@ class Operations:
             {"id": {"S": "900"}, "title": {"S": "Of the original"}, "description": {"S": ""}, "price": {"N": "9.90"}},
             {"id": {"S": "1001"}, "title": {"S": ""}},
         ):
-            self.aws.ask(target, "dynamodb", "put_item", TableName=table, Item=item)
+            self.aws.call(target, "dynamodb", "put_item", TableName=table, Item=item)
         odd = json.loads(self.guide.run("What differs", MIGRATION, **chosen))
         expect([item["id"]["S"] for item in odd] == ["1001"], f"the item that is no product is listed: {odd}")
 
         copied = self.guide.run("Copy the table", MIGRATION, NEW="PRODUCT_CATALOG", **chosen).strip()
-        mine = self.aws.ask(target, "dynamodb", "scan", TableName="PRODUCT_CATALOG")["Items"]
+        mine = self.aws.call(target, "dynamodb", "scan", TableName="PRODUCT_CATALOG")["Items"]
         titles = {item["id"]["S"]: item["title"]["S"] for item in mine}
         expect({"900", "1001"} <= titles.keys() and all(titles.values()), "what is there already stays")
         self.report.detail(copied)
@@ -214,13 +216,13 @@ class Operations:
         done = self.deploy_prod(table)
         expect(done.returncode == 0, f"osls deploys over the imported table: {done.stderr}")
         self.report.detail("osls deploy --stage PROD", since)
-        described = self.aws.ask(target, "dynamodb", "describe_table", TableName=table)["Table"]
+        described = self.aws.call(target, "dynamodb", "describe_table", TableName=table)["Table"]
         on_demand = described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
         expect(on_demand and described["DeletionProtectionEnabled"], "the table has got what it lacked")
         self.finds("900", "Of the original")
         self.report.detail("the new stage finds the original's product")
         self.delete_prod(table)
-        self.aws.ask(target, "cloudformation", "delete_stack", StackName="the-original")
+        self.aws.call(target, "cloudformation", "delete_stack", StackName="the-original")
         self.report.detail("the stack is deleted again, and its table is kept")
 
     def leftovers(self):
@@ -228,13 +230,13 @@ class Operations:
         target, table = root_of(TARGET), "PRODUCT_CATALOG_PROD"
         # A role of a function depends on the table, so the table is created before it.
         in_the_way = {"RoleName": f"{NAME}-PROD-find-role"}
-        self.aws.ask(target, "iam", "create_role", AssumeRolePolicyDocument='{"Statement": []}', **in_the_way)
+        self.aws.call(target, "iam", "create_role", AssumeRolePolicyDocument='{"Statement": []}', **in_the_way)
         done = self.deploy_prod(table)
         expect(done.returncode != 0, "the first deployment fails over a role that exists")
-        self.aws.ask(target, "iam", "delete_role", **in_the_way)
+        self.aws.call(target, "iam", "delete_role", **in_the_way)
         self.report.detail("the first deployment of PROD fails: a role of its name exists")
         product = {"id": {"S": "1"}, "title": {"S": "Kept"}, "description": {"S": ""}, "price": {"N": "1"}}
-        self.aws.ask(target, "dynamodb", "put_item", TableName=table, Item=product)
+        self.aws.call(target, "dynamodb", "put_item", TableName=table, Item=product)
         done = self.deploy_prod(table)
         expect(done.returncode != 0 and table in done.stderr + done.stdout, f"the table is in the way: {done.stderr}")
         self.report.detail("without the role, the next one fails: the table exists")
@@ -269,8 +271,8 @@ class Operations:
         bucket = self.aws.resource(TARGET, stack, "ServerlessDeploymentBucket")
         emptied = self.aws.run(target, "aws", "s3", "rm", "--recursive", f"s3://{bucket}")
         expect(emptied.returncode == 0, f"the bucket is emptied: {emptied.stderr}")
-        self.aws.ask(target, "cloudformation", "delete_stack", StackName=stack)
-        kept = self.aws.ask(target, "dynamodb", "scan", TableName=table)["Count"]
+        self.aws.call(target, "cloudformation", "delete_stack", StackName=stack)
+        kept = self.aws.call(target, "dynamodb", "scan", TableName=table)["Count"]
         expect(kept >= 1, "the table is kept, with its products")
 
     def stack(self, name: str, resources: dict):

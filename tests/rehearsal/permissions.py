@@ -29,8 +29,8 @@ def allowed(aws: Aws, role: str) -> set:
     """The actions that a role of the target account is allowed."""
     actions = set()
     root = root_of(TARGET)
-    for name in aws.ask(root, "iam", "list_role_policies", RoleName=role)["PolicyNames"]:
-        policy = aws.ask(root, "iam", "get_role_policy", RoleName=role, PolicyName=name)["PolicyDocument"]
+    for name in aws.call(root, "iam", "list_role_policies", RoleName=role)["PolicyNames"]:
+        policy = aws.call(root, "iam", "get_role_policy", RoleName=role, PolicyName=name)["PolicyDocument"]
         for statement in policy["Statement"]:
             action = statement["Action"]
             actions.update([action] if isinstance(action, str) else action)
@@ -40,7 +40,7 @@ def allowed(aws: Aws, role: str) -> set:
 def recorded(aws: Aws, keys: set) -> set:
     """The actions needed by the calls that were made with these access keys."""
     actions = set()
-    for event in aws.ask(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]:
+    for event in aws.call(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]:
         call = json.loads(event["CloudTrailEvent"])
         if call["userIdentity"].get("accessKeyId") in keys:
             service = call["eventSource"].split(".")[0]
@@ -56,7 +56,7 @@ def compare(allowed: set, recorded: set):
     """Fails over an action that is allowed and neither used nor excused, or the other way round."""
     wrong = {
         "used and not allowed": recorded - allowed,
-        "allowed, and nobody knows why": allowed - recorded - set(UNSEEN),
+        "allowed without a reason": allowed - recorded - set(UNSEEN),
         "excused and not allowed": set(UNSEEN) - allowed,
         "excused and used": set(UNSEEN) & recorded,
     }

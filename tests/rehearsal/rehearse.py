@@ -80,8 +80,8 @@ class Rehearsal:
         self.pipeline.run("what was pushed")
 
         self.report.step("Create a product and find it")
-        for answer in self.guide.run("5. Create a product and find it").replace("}{", "}\n{").splitlines():
-            self.report.detail(answer)
+        for response in self.guide.run("5. Create a product and find it").replace("}{", "}\n{").splitlines():
+            self.report.detail(response)
         self.report.step("Check the deployed API against openapi.yaml, and walk through it with the Postman collection")
         stories.contract()
 

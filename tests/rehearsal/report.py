@@ -23,5 +23,5 @@ class Report:
         self.say(f"    {'FAILED' if failed else took:>7}  {text}")
 
     def refused(self, story: str, said: str, why: str):
-        expect(why in said, f"{story}: should have been refused with {why}, and was answered: {said or 'yes'}")
+        expect(why in said, f"{story}: must be refused with {why}, and the response was: {said or 'yes'}")
         self.detail(f"refused: {story}")

@@ -62,7 +62,7 @@ class Stories:
             f"{self.pipeline.endpoint}/product/create",
         )
         find = f"{self.pipeline.endpoint}/product/find/1001"
-        # API Gateway answers an unsigned request as it answers an unknown route.
+        # API Gateway responds to an unsigned request as to an unknown route.
         self.report.refused("creating without a signature", self.aws.curl(*create), '"status":404')
         self.report.refused("finding without a key", self.aws.curl(find), '"status":403')
         found = self.aws.curl("--header", f"X-Api-Key: {self.aws.api_key()}", find)
@@ -70,7 +70,7 @@ class Stories:
         self.report.detail(f"with the key, product 1001 is still there: {found}")
 
     def assume_deployment_role(self, credentials: dict, external_id: str) -> str:
-        """What AWS says to somebody who assumes the deployment role; nothing if it may be done."""
+        """The error of assuming the deployment role, or nothing if it succeeds."""
         try:
             self.aws.assume(credentials, f"arn:aws:iam::{TARGET}:role/{DEPLOYMENT_ROLE}", ExternalId=external_id)
             return ""
@@ -104,7 +104,7 @@ class Stories:
 
         # An item that is not a product has the id of the smoke test's.
         item = {"id": {"S": "smoke-test"}, "title": {"S": ""}, "description": {"S": ""}, "price": {"N": "1"}}
-        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
+        self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         code, log = self.deploy("failing-smoke-test")
         expect(code == 1, "a failing smoke test fails the stage")
         self.report.refused("a deployment whose smoke test fails", log, "smoke-test.sh: GET")
@@ -120,7 +120,7 @@ class Stories:
         leak = self.aws.folder / "leak"
         # From here on, another product has the id of the smoke test's, which passes all the same.
         item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
-        self.aws.ask(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
+        self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         for title, spoil in (
             ("names /proc/self/environ as a function's code", name_environment),
             ("is as it was", None),
@@ -174,7 +174,7 @@ class Stories:
     def attempt(self, credentials: dict, operation: str, **asked) -> bool:
         """Whether something may be done in the bucket of the artifacts."""
         try:
-            self.aws.ask(credentials, "s3", operation, Bucket=self.pipeline.bucket, **asked)
+            self.aws.call(credentials, "s3", operation, Bucket=self.pipeline.bucket, **asked)
             return True
         except Failed as failed:
             expect("AccessDenied" in str(failed), f"{operation}: {failed}")
@@ -182,7 +182,7 @@ class Stories:
 
     def calls(self) -> int:
         """How many calls the target account has recorded, without those of its administrator."""
-        events = self.aws.ask(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]
+        events = self.aws.call(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]
         return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != TARGET for each in events)
 
     def handed_out(self) -> list:
@@ -190,7 +190,7 @@ class Stories:
         text = self.aws.handed_out.read_text()
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
         given = [
-            [each["AssumedRoleUser"]["Arn"], *(each["Credentials"][name] for name in names)] for each in answers(text)
+            [each["AssumedRoleUser"]["Arn"], *(each["Credentials"][name] for name in names)] for each in objects(text)
         ]
         printed = [["", *line.split("\t")] for line in text.splitlines() if re.fullmatch(r"\S+\t\S+\t\S+", line)]
         return given + printed
@@ -212,9 +212,9 @@ class Stories:
 
     def logs_of_others(self):
         """API Gateway's log role serves all APIs of an account and region, so it outlives the stack that created it."""
-        setting = self.aws.ask(root_of(TARGET), "apigateway", "get_account").get("cloudwatchRoleArn", "")
-        roles = self.aws.ask(root_of(TARGET), "iam", "list_roles")["Roles"]
-        expect(setting in [each["Arn"] for each in roles], f"API Gateway still writes logs, as {setting or 'nobody'}")
+        setting = self.aws.call(root_of(TARGET), "apigateway", "get_account").get("cloudwatchRoleArn", "")
+        roles = self.aws.call(root_of(TARGET), "iam", "list_roles")["Roles"]
+        expect(setting in [each["Arn"] for each in roles], f"API Gateway still writes logs, as {setting or 'no role'}")
         self.report.detail("API Gateway still writes the logs of other APIs, with the role that was kept")
 
     def secrets(self) -> set:
@@ -255,7 +255,7 @@ def name_environment(state: pathlib.Path):
     state.write_text(json.dumps(package))
 
 
-def answers(text: str) -> list:
+def objects(text: str) -> list:
     """The JSON objects in a text that holds other lines, too."""
     decoder, found, at = json.JSONDecoder(), [], 0
     while (at := text.find("{", at)) >= 0:
