@@ -101,8 +101,8 @@ impl Contract {
     }
 }
 
-/// Sends the request, and again if a deployed API takes no more in this second: a stage that is open
-/// to everyone takes few.
+/// Sends the request, and again if a deployed API takes no more in this second: a stage that is
+/// open to everyone takes few.
 async fn send(request: RequestBuilder) -> Response {
     let mut attempts = 0;
     loop {
