@@ -4,13 +4,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response};
-use catalog::ProductRepository;
+use axum::middleware::from_fn_with_state;
+use catalog::{Cors, ProductRepository};
 use http_body_util::LengthLimitError;
 use lambda_http::Error;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::server::{Server, log};
+use crate::server::{Server, log, only_for_this_machine};
 use crate::{Function, docs, gateway};
 
 /// Both functions behind HTTP on this machine, called with the events that API Gateway sends.
@@ -18,17 +19,21 @@ use crate::{Function, docs, gateway};
 pub struct LocalApi(Server);
 
 impl LocalApi {
-    /// Starts it on `port`, or on a free one if it is 0, with the products of `products`.
+    /// Starts it on `port`, or on a free one if it is 0, with the products of `products`, for this
+    /// machine and the pages that `cors` allows.
     ///
     /// # Errors
     ///
     /// If the port is not available.
-    pub async fn start(port: u16, products: ProductRepository) -> io::Result<Self> {
+    pub async fn start(port: u16, products: ProductRepository, cors: Cors) -> io::Result<Self> {
+        let allowed = cors.origin().cloned();
         let app = docs::routes()
+            // These pages are not the API.
+            .layer(from_fn_with_state(None, only_for_this_machine))
             .fallback(respond)
             .method_not_allowed_fallback(respond)
-            .with_state(products);
-        Server::start(port, app).await.map(Self)
+            .with_state((products, cors));
+        Server::start(port, app, allowed).await.map(Self)
     }
 
     /// Its URL, without a slash at the end.
@@ -45,17 +50,21 @@ impl LocalApi {
 
 /// Serves a request as AWS does: route, event, function, proxy response.
 async fn respond(
-    State(products): State<ProductRepository>,
+    State((products, cors)): State<(ProductRepository, Cors)>,
     request: Request<Body>,
 ) -> Response<Body> {
     let request_id = Uuid::new_v4().to_string();
     let (mut parts, body) = request.into_parts();
-    let mut response = match invoke(&request_id, products, &mut parts, body).await {
-        Ok(response) => response,
-        Err(response_type) => {
-            let response = gateway::response_of_its_own(response_type, &request_id);
-            log(&parts.method, &parts.uri, response.status(), response_type);
-            response
+    let mut response = if let Some(method) = method_to_allow(&cors, &parts) {
+        gateway::preflight(&cors, &method)
+    } else {
+        match invoke(&request_id, products, cors.clone(), &mut parts, body).await {
+            Ok(response) => response,
+            Err(response_type) => {
+                let response = gateway::response_of_its_own(&cors, response_type, &request_id);
+                log(&parts.method, &parts.uri, response.status(), response_type);
+                response
+            }
         }
     };
     let request_id = HeaderValue::try_from(request_id).expect("hex digits and hyphens");
@@ -72,6 +81,7 @@ type ResponseType = &'static str;
 async fn invoke(
     request_id: &str,
     products: ProductRepository,
+    cors: Cors,
     parts: &mut Parts,
     body: Body,
 ) -> Result<Response<Body>, ResponseType> {
@@ -91,13 +101,26 @@ async fn invoke(
     let body = gateway::decoded(&mut parts.headers, body)?;
     let event = gateway::event(request_id, resource, &parameters, parts, &body);
     // A task of its own: a panic ends the invocation and not the server, as on Lambda.
-    let response =
-        tokio::spawn(async move { function.invoke(&products, &event.to_string()).await });
+    let response = tokio::spawn(async move {
+        let event = event.to_string();
+        function.invoke_with(&cors, &products, &event).await
+    });
     let response = response.await.map_err(Error::from).flatten();
     response.and_then(gateway::response).map_err(|error| {
         tracing::error!(request_id, error, "the function failed");
         "DEFAULT_5XX"
     })
+}
+
+/// The method that a preflight can allow. API Gateway answers it for each route, if pages of
+/// another origin can call the API at all.
+fn method_to_allow(cors: &Cors, parts: &Parts) -> Option<Method> {
+    if cors.origin().is_none() || parts.method != Method::OPTIONS {
+        return None;
+    }
+    let path = parts.uri.path();
+    let mut methods = [Method::GET, Method::POST].into_iter();
+    methods.find(|method| route(method, path).is_some())
 }
 
 /// The function behind a route, its resource and the path parameters. API Gateway ignores slashes

@@ -60,7 +60,7 @@ impl LocalDynamoDb {
         } else {
             database.create_table(serde_json::from_value(table())?)?;
         }
-        Ok(Self(Server::start(0, http::routes(database)).await?))
+        Ok(Self(Server::start(0, http::routes(database), None).await?))
     }
 
     /// Where AWS clients find it, with any credentials and any region.

@@ -1,4 +1,4 @@
-use catalog::{ProductRepository, serve};
+use catalog::{Cors, ProductRepository, serve};
 use create_product::create;
 use find_product::find;
 use lambda_runtime::{Context, Error, LambdaEvent};
@@ -14,16 +14,26 @@ pub enum Function {
 }
 
 impl Function {
-    /// Serves an event as the function's binary does on Lambda, and returns its proxy response.
+    /// Serves an event as the function's binary does on Lambda, and returns its proxy response,
+    /// which no page of another origin can read.
     ///
     /// # Errors
     ///
     /// If the event is not JSON, or comes from anything other than API Gateway.
     pub async fn invoke(self, products: &ProductRepository, event: &str) -> Result<Value, Error> {
+        self.invoke_with(&Cors::default(), products, event).await
+    }
+
+    pub(crate) async fn invoke_with(
+        self,
+        cors: &Cors,
+        products: &ProductRepository,
+        event: &str,
+    ) -> Result<Value, Error> {
         let event = LambdaEvent::new(serde_json::from_str(event)?, Context::default());
         let response = match self {
-            Self::Create => serve(create_product::ROUTE, products, event, create).await,
-            Self::Find => serve(find_product::ROUTE, products, event, find).await,
+            Self::Create => serve(create_product::ROUTE, cors, products, event, create).await,
+            Self::Find => serve(find_product::ROUTE, cors, products, event, find).await,
         }?;
         Ok(serde_json::to_value(response)?)
     }

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
+    CONTENT_ENCODING,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use catalog::Cors;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use lambda_http::Error;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
@@ -128,7 +132,7 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
 }
 
 /// The response that API Gateway makes by itself, as `serverless.yml` configures it.
-pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Body> {
+pub fn response_of_its_own(cors: &Cors, response_type: &str, request_id: &str) -> Response<Body> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Configured {
@@ -168,7 +172,47 @@ pub fn response_of_its_own(response_type: &str, request_id: &str) -> Response<Bo
         (name, HeaderValue::try_from(value).expect("a header value"))
     });
     response.headers_mut().extend(headers);
+    cors.add_to(response.headers_mut());
     response
+}
+
+/// Lets pages of `origin` call the API, as `serverless.yml` does with its parameter `allowOrigin`.
+///
+/// # Errors
+///
+/// The rule that `origin` breaks.
+pub fn cors(origin: &str) -> Result<Cors, &'static str> {
+    Cors::new(origin, &configured_cors().expose_headers)
+}
+
+/// The response to a browser that asks whether a page can send a request with this method.
+pub fn preflight(cors: &Cors, method: &Method) -> Response<Body> {
+    let ConfiguredCors {
+        allow_headers,
+        max_age,
+        ..
+    } = configured_cors();
+    let mut response = Response::builder()
+        .header(ACCESS_CONTROL_ALLOW_METHODS, method.as_str())
+        .header(ACCESS_CONTROL_ALLOW_HEADERS, allow_headers)
+        .header(ACCESS_CONTROL_MAX_AGE, max_age)
+        .body(Body::empty())
+        .expect("a valid response");
+    cors.add_to(response.headers_mut());
+    response
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfiguredCors {
+    allow_headers: String,
+    expose_headers: String,
+    max_age: u32,
+}
+
+fn configured_cors() -> ConfiguredCors {
+    let configured = serverless_yml()["custom"]["cors"].clone();
+    serde_yaml_ng::from_value(configured).expect("headers in serverless.yml")
 }
 
 /// The last value of each name, and all values of each name: API Gateway passes both.

@@ -12,3 +12,4 @@ mod serverless;
 pub use api::LocalApi;
 pub use dynamodb::LocalDynamoDb;
 pub use function::Function;
+pub use gateway::cors;

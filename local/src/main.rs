@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind, IsTerminal, Write, stdout};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
+use catalog::Cors;
 use clap::Parser;
-use local::{LocalApi, LocalDynamoDb};
+use local::{LocalApi, LocalDynamoDb, cors};
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// The product catalog on this machine: both functions over an embedded DynamoDB.
@@ -20,6 +21,10 @@ struct Arguments {
     /// Keep the catalog in FILE; by default, it is lost when the server stops
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+
+    /// Let web pages of this origin call the API; by default, no page of another origin can
+    #[arg(long, value_name = "URL", value_parser = cors)]
+    allow_origin: Option<Cors>,
 }
 
 #[tokio::main]
@@ -43,7 +48,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
+async fn run(
+    Arguments {
+        port,
+        data,
+        allow_origin,
+    }: &Arguments,
+) -> Result<(), String> {
     let dynamodb = LocalDynamoDb::start(data.as_deref())
         .await
         .map_err(|error| match data {
@@ -62,7 +73,8 @@ async fn run(Arguments { port, data }: &Arguments) -> Result<(), String> {
             }
             None => format!("cannot start the embedded DynamoDB: {error}"),
         })?;
-    let api = LocalApi::start(*port, dynamodb.products())
+    let cors = allow_origin.clone().unwrap_or_default();
+    let api = LocalApi::start(*port, dynamodb.products(), cors)
         .await
         .map_err(|error| {
             format!("cannot listen on port {port}: {error}; choose another with --port N")

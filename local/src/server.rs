@@ -1,4 +1,4 @@
-//! An HTTP server for this machine, which web pages cannot use.
+//! An HTTP server for this machine, which web pages cannot use, except those of an allowed origin.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_timer::Delay;
 use hyper::rt::{Sleep, Timer};
@@ -40,16 +40,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `app` on `port`, or on a free one if it is 0.
+    /// Serves `app` on `port`, or on a free one if it is 0, also to pages of the origin `allowed`.
     ///
     /// # Errors
     ///
     /// If the port is not available.
-    pub async fn start(port: u16, app: Router) -> io::Result<Self> {
+    pub async fn start(port: u16, app: Router, allowed: Option<HeaderValue>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let app = app.layer(from_fn(only_for_this_machine));
+        let app = app.layer(from_fn_with_state(allowed, only_for_this_machine));
         Ok(Self {
             address,
             stop: stop.clone(),
@@ -93,10 +93,15 @@ async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
     timeout(STOP, connections.shutdown()).await.ok();
 }
 
-/// Refuses what only a web page of another origin sends. The page's own name may lead to this
-/// machine, so that the `Host` tells; or the page names this machine, so that the `Origin` tells.
-async fn only_for_this_machine(request: Request, next: Next) -> Response {
-    match refusal(&request) {
+/// Refuses what only a web page of another origin than `allowed` sends. The page's own name may
+/// lead to this machine, so that the `Host` tells; or the page names this machine, so that the
+/// `Origin` tells.
+pub async fn only_for_this_machine(
+    State(allowed): State<Option<HeaderValue>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match refusal(&request, allowed.as_ref()) {
         None => next.run(request).await,
         Some((status, detail)) => {
             log(request.method(), request.uri(), status, detail);
@@ -109,7 +114,7 @@ async fn only_for_this_machine(request: Request, next: Next) -> Response {
     }
 }
 
-fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
+fn refusal(request: &Request, allowed: Option<&HeaderValue>) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
@@ -127,7 +132,8 @@ fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
     }
     let own = format!("http://{host}");
     let is_own = |origin: &HeaderValue| own.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
-    if !headers.get_all(ORIGIN).iter().all(is_own) {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    if !origins.all(|origin| is_own(origin) || allowed == Some(origin)) {
         let detail = "this server does not respond to web pages of other origins";
         return Some((StatusCode::FORBIDDEN, detail));
     }

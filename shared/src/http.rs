@@ -1,5 +1,6 @@
 //! HTTP as API Gateway speaks it: events in, responses and problems out.
 
+pub(crate) mod cors;
 pub(crate) mod event;
 pub(crate) mod outcome;
 pub(crate) mod problem;

@@ -6,6 +6,7 @@ mod service;
 mod table;
 mod telemetry;
 
+pub use http::cors::Cors;
 pub use http::outcome::Outcome;
 pub use http::problem::Problem;
 pub use http::response::{ProxyResponse, empty, json};

@@ -6,6 +6,7 @@ use lambda_http::tower::util::{MapRequestLayer, MapResultLayer};
 use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response, service_fn};
 use serde_json::value::RawValue;
 
+use crate::http::cors::Cors;
 use crate::http::event;
 use crate::http::problem::Problem;
 use crate::http::request::{
@@ -24,10 +25,11 @@ use crate::telemetry::{log, trace};
 /// credentials: Lambda replaces a process that ends, and the next one has new credentials.
 pub async fn run(
     route: &'static str,
+    cors: &Cors,
     products: &ProductRepository,
     step: impl AsyncFn(&ProductRepository, &Request) -> Result<Response<Body>, Problem>,
 ) -> Result<(), Error> {
-    let handle = |event| serve(route, products, event, &step);
+    let handle = |event| serve(route, cors, products, event, &step);
     // Not `lambda_runtime::run`, which opens a span for each event that no line of the log shows.
     Runtime::new(service_fn(handle))
         .layer(MapRequestLayer::new(|event: LambdaInvocation| {
@@ -53,6 +55,7 @@ pub async fn run(
 /// If the event comes from anything other than API Gateway. Lambda logs and counts it.
 pub async fn serve(
     route: &'static str,
+    cors: &Cors,
     products: &ProductRepository,
     LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>,
     step: impl AsyncFnOnce(&ProductRepository, &Request) -> Result<Response<Body>, Problem>,
@@ -68,7 +71,8 @@ pub async fn serve(
         }
         .unwrap_or_else(|problem| problem.into_response(&request))
     });
-    let (response, call) = observed(response).await;
+    let (mut response, call) = observed(response).await;
+    cors.add_to(response.headers_mut());
 
     let outcome = outcome(&response);
     let trace_header = trace_header(&request);

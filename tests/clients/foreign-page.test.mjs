@@ -9,9 +9,34 @@ import { startCatalog } from './local.mjs';
 
 const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
-/** Serves an empty page on a free port, and ends with the test. */
-async function servePage(test) {
-  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<p>A page'));
+/** A front-end: creates the product, finds it twice, and shows what it is told, or that the browser refuses. */
+const frontEnd = (api) => `<!doctype html><title>Shop</title><output></output><script type="module">
+  const told = [];
+  async function call(path, init) {
+    const response = await fetch('${api}' + path, init);
+    const seen = ['location', 'etag', 'idempotent-replayed', 'retry-after', 'x-amzn-requestid'];
+    const headers = seen.filter((name) => response.headers.has(name)).join();
+    told.push([response.status, headers, await response.text()]);
+    return response;
+  }
+  const headers = { 'content-type': 'application/json' };
+  const create = (product) => call('/product/create', { method: 'POST', headers, body: JSON.stringify(product) });
+  try {
+    const created = await create(${JSON.stringify(ECHO)});
+    const found = await call(created.headers.get('location'));
+    await call('/product/find/1001', { headers: { 'if-none-match': found.headers.get('etag') } });
+    await create(${JSON.stringify(ECHO)});
+    await call('/product/find/1002');
+    await call('/nothing');
+  } catch (error) {
+    told.push(error.message);
+  }
+  document.querySelector('output').value = JSON.stringify(told);
+</script>`;
+
+/** Serves a page on a free port, and ends with the test. */
+async function servePage(test, page = () => '<p>A page') {
+  const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end(page()));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   test.after(() => {
@@ -82,5 +107,56 @@ test('a page whose name leads to this machine gets nothing from it', async (test
   for (const target of [`${url}/docs`, dynamodb]) {
     const response = await page.goto(target.replace('127.0.0.1', 'page.test'));
     assert.equal(response.status(), 421);
+  }
+});
+
+test('a front-end of another origin creates and finds a product where its origin is allowed, and only there', async (test) => {
+  let api;
+  const origin = await servePage(test, () => frontEnd(api));
+  const other = await servePage(test, () => frontEnd(api));
+  const [open, closed] = [await startCatalog(test, ['--allow-origin', origin]), await startCatalog(test)];
+  const browser = await startBrowser(test);
+  const told = async (catalog, address) => {
+    api = catalog.url;
+    const page = await browser.newPage();
+    await page.goto(address);
+    const output = page.locator('output:not(:empty)');
+    return JSON.parse(await output.textContent());
+  };
+
+  for (const [catalog, address] of [
+    [closed, origin],
+    [open, other],
+  ]) {
+    assert.deepEqual(await told(catalog, address), ['Failed to fetch']);
+    assert.equal((await fetch(`${catalog.url}/product/find/1001`)).status, 404);
+  }
+
+  const responses = await told(open, origin);
+  assert.deepEqual(
+    responses.map(([status, headers]) => [status, headers]),
+    [
+      [201, 'location,x-amzn-requestid'],
+      [200, 'etag,x-amzn-requestid'],
+      [304, 'etag,x-amzn-requestid'],
+      [200, 'idempotent-replayed,x-amzn-requestid'],
+      // Of the function, and of API Gateway.
+      [404, 'x-amzn-requestid'],
+      [404, 'x-amzn-requestid'],
+    ],
+  );
+  const bodies = responses.map(([, , body]) => body && JSON.parse(body));
+  assert.deepEqual(bodies.slice(0, 4), [ECHO, ECHO, '', ECHO]);
+  assert.deepEqual(
+    bodies.slice(4).map(({ type }) => type.split(':').at(-1)),
+    ['product-not-found', 'unknown-route'],
+  );
+
+  // Nothing but the API is allowed.
+  const page = await browser.newPage();
+  await page.goto(origin);
+  for (const address of [open.dynamodb, `${open.url}/docs`]) {
+    const read = await page.evaluate((address) => fetch(address).then((response) => response.text(), String), address);
+    assert.equal(read, 'TypeError: Failed to fetch', address);
   }
 });

@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Starts it on a free port, ends it with the test, and gives its address and that of its DynamoDB. */
-export async function startCatalog(test) {
+/** Starts it on a free port with further `args`, ends it with the test, and gives its address and that of its DynamoDB. */
+export async function startCatalog(test, args = []) {
   const binary = `${process.env.CARGO_TARGET_DIR ?? 'target'}/debug/local`;
-  const catalog = spawn(binary, ['--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const catalog = spawn(binary, ['--port', '0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => catalog.once('exit', resolve));
   test.after(async () => {
     catalog.kill('SIGINT');

@@ -2,6 +2,7 @@
 
 mod api;
 mod contract;
+mod cors;
 mod faults;
 mod hostile;
 mod lambda;

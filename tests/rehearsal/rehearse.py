@@ -18,7 +18,7 @@ from codepipeline import CodePipeline
 from guide import GUIDE, Guide
 from operations import MIGRATION, RUNBOOK, Operations
 from report import Report
-from stories import Stories
+from stories import ORIGIN, Stories
 from strict import SWITCHES, strict
 
 NOT_SHOWN = """
@@ -85,13 +85,16 @@ class Rehearsal:
         self.report.step("Check the deployed API against openapi.yaml, and walk through it with the Postman collection")
         stories.contract()
 
-        self.report.step("Push a change: 256 MB of memory, creating needs a signature, finding needs a key")
+        self.report.step(
+            "Push a change: 256 MB of memory, a signature to create, a key to find, and pages of one origin"
+        )
         file = self.guide.clone / "serverless.yml"
         text = file.read_text()
         for old, new in (
             ("memory: 128", "memory: 256"),
             ("createAuthorization: NONE", "createAuthorization: AWS_IAM"),
             ("findAuthorization: NONE", "findAuthorization: API_KEY"),
+            ('allowOrigin: ""', f"allowOrigin: {ORIGIN}"),
         ):
             expect(old in text, f"serverless.yml has {old}")
             text = text.replace(old, new)
@@ -104,6 +107,7 @@ class Rehearsal:
         expect(self.aws.memory() == 256, "the functions have 256 MB")
         self.report.detail(f"{SERVICE}-create has 256 MB")
         stories.authorization()
+        stories.pages()
 
         self.report.step("Update the stacks, and give the deployment role another external id")
         former = self.guide.variables["EXTERNAL_ID"]

@@ -17,6 +17,7 @@ from guide import Guide
 from report import Report
 
 STRANGER = "333333333333"
+ORIGIN = "https://shop.example.com"
 DEPLOYMENT_ROLE = "cross-account-role-serverless-deployment-DEV"
 
 
@@ -68,6 +69,22 @@ class Stories:
         found = self.aws.curl("--header", f"X-Api-Key: {self.aws.api_key()}", find)
         expect('"id":"1001"' in found, f"with the key, product 1001 is found: {found}")
         self.report.detail(f"with the key, product 1001 is still there: {found}")
+
+    def pages(self):
+        """A browser lets a page of the allowed origin read every response."""
+        url = self.pipeline.endpoint
+        preflight = ("--request", "OPTIONS", "--header", "Access-Control-Request-Method: POST", f"{url}/product/create")
+        found = ("--header", f"X-Api-Key: {self.aws.api_key()}", f"{url}/product/find/1001")
+        for response, request, status in (
+            ("a preflight", preflight, " 200"),
+            ("a product", found, " 200"),
+            ("a request without a key", (f"{url}/product/find/1001",), " 403"),
+            ("an unknown route", (f"{url}/nothing",), " 404"),
+        ):
+            head = self.aws.curl("--include", "--header", f"Origin: {ORIGIN}", *request).lower()
+            allowed = f"\naccess-control-allow-origin: {ORIGIN}\r" in head and "\nvary: origin\r" in head
+            expect(allowed and status in head.splitlines()[0], f"a page can read {response}: {head}")
+        self.report.detail(f"a page of {ORIGIN} can read the preflight, a product, and API Gateway's own problems")
 
     def assume_deployment_role(self, credentials: dict, external_id: str) -> str:
         """The error of assuming the deployment role, or nothing if it succeeds."""

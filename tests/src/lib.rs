@@ -5,12 +5,14 @@ mod credentials;
 mod event;
 mod faulty;
 mod ledger;
+mod pages;
 mod priming;
 mod release;
 mod runtime;
 
 use std::ops::Deref;
 
+use catalog::Cors;
 use local::{LocalApi, LocalDynamoDb};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder};
@@ -21,6 +23,7 @@ pub use credentials::ends_after_its_response;
 pub use event::{answers_well, create_event, find_event};
 pub use faulty::{ALWAYS, Fault, Faulty, WrongClock};
 pub use ledger::{binary, hold, share};
+pub use pages::responds_to_pages;
 pub use priming::primed;
 pub use release::release;
 pub use runtime::{Lambda, invoke, is_acknowledged};
@@ -38,17 +41,18 @@ impl Catalog {
     pub async fn start() -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
         let url = dynamodb.url();
-        Self::over(dynamodb, &url).await
+        Self::over(dynamodb, &url, Cors::default()).await
     }
 
     /// The same, but the API uses the DynamoDB at `url`.
     pub async fn start_with(url: &str) -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-        Self::over(dynamodb, url).await
+        Self::over(dynamodb, url, Cors::default()).await
     }
 
-    async fn over(dynamodb: LocalDynamoDb, url: &str) -> Self {
-        let api = LocalApi::start(0, products_at(url)).await;
+    /// The same, also for the pages that `cors` allows.
+    pub async fn over(dynamodb: LocalDynamoDb, url: &str, cors: Cors) -> Self {
+        let api = LocalApi::start(0, products_at(url), cors).await;
         let client = Client::of(&api.expect("the API starts").url());
         Self { dynamodb, client }
     }

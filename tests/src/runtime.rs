@@ -228,6 +228,8 @@ impl Lambda {
     ) -> (Instant, Result<Value, Value>) {
         self.send(event);
         tokio::select! {
+            // It may have ended since it answered.
+            biased;
             answer = self.answers.recv() => answer.expect("an answer"),
             end = self.process.wait() => panic!("the function ended: {end:?}\n{:?}", (&mut self.log).await),
         }

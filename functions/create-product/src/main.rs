@@ -1,13 +1,14 @@
 //! Runs the function on Lambda.
 
-use catalog::{ProductRepository, init_log, run};
+use catalog::{Cors, ProductRepository, init_log, run};
 use create_product::{ROUTE, create};
 use lambda_runtime::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     init_log();
+    let cors = Cors::from_env()?;
     let products = ProductRepository::from_env()?;
     products.prime_create().await;
-    run(ROUTE, &products, create).await
+    run(ROUTE, &cors, &products, create).await
 }

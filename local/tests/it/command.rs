@@ -49,6 +49,18 @@ fn an_option_that_is_none_is_refused_with_what_there_is() {
         (&["--port", "http"], "invalid value 'http' for '--port <N>'"),
         (&["--port"], "a value is required for '--port <N>'"),
         (&["--data"], "a value is required for '--data <FILE>'"),
+        (
+            &["--allow-origin"],
+            "a value is required for '--allow-origin <URL>'",
+        ),
+        (
+            &["--allow-origin", "*"],
+            "invalid value '*' for '--allow-origin <URL>': must be one origin",
+        ),
+        (
+            &["--allow-origin", "http://localhost:5173/"],
+            "without a path, such as",
+        ),
         (&["--prot", "1"], "Usage: cargo run -- [OPTIONS]"),
     ] {
         let output = command(arguments).output().expect("a process");

@@ -99,6 +99,50 @@ fn web_pages_are_refused_on_both_ports() {
     assert!(refused.starts_with("20"), "it has no time: {refused}");
 }
 
+/// Of the API alone: neither its DynamoDB nor its reference.
+#[test]
+fn pages_of_one_origin_can_be_allowed() {
+    let mut running = Running::start(&["--port", "0", "--allow-origin", "http://page.test"]);
+    let dynamodb = running.dynamodb();
+    let api = running.address.clone();
+    let create = format!("POST http://{api}/product/create");
+    let docs = format!("GET http://{api}/docs");
+    let root = format!("POST http://{dynamodb}/");
+    for (address, line, origin, status) in [
+        (
+            &api,
+            &create,
+            "http://page.test",
+            "422 Unprocessable Entity",
+        ),
+        (
+            &api,
+            &create,
+            &format!("http://{api}"),
+            "422 Unprocessable Entity",
+        ),
+        (&api, &create, "http://other.test", "403 Forbidden"),
+        (&api, &create, "https://page.test", "403 Forbidden"),
+        (&api, &create, "http://page.test:8080", "403 Forbidden"),
+        (&api, &create, "http://PAGE.test", "403 Forbidden"),
+        (&api, &create, "null", "403 Forbidden"),
+        (&api, &docs, &format!("http://{api}"), "200 OK"),
+        (&api, &docs, "http://page.test", "403 Forbidden"),
+        (&dynamodb, &root, "http://page.test", "403 Forbidden"),
+    ] {
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: {address}\r\norigin: {origin}\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        let got = send(address, &request);
+        assert_eq!(got, format!("HTTP/1.1 {status}"), "{line} {origin}");
+    }
+    let both = format!(
+        "OPTIONS /product/create HTTP/1.1\r\nhost: {api}\r\norigin: http://page.test\r\norigin: http://other.test\r\n\r\n"
+    );
+    assert_eq!(send(&api, &both), "HTTP/1.1 403 Forbidden");
+    running.stop();
+}
+
 #[test]
 fn a_request_that_no_function_gets_is_answered_and_logged_with_its_time() {
     let running = Running::start(&["--port", "0"]);

@@ -79,6 +79,24 @@ test('callers of other accounts sign, and nothing changes for anyone else', asyn
     });
   });
 
+  await t.test('a browser asks without a signature, where pages of another origin can call', async () => {
+    const [asks, asksToFind] = ['PROD/OPTIONS/product/create', 'PROD/OPTIONS/product/find/1001'];
+    const signed = { callers, findAuthorization: 'AWS_IAM' };
+    await check(await calling(signed), { allowed: [], denied: [[stranger, asks]] });
+    await check(await calling({ ...signed, allowOrigin: 'https://shop.example.com' }), {
+      allowed: [
+        [stranger, asks],
+        [stranger, asksToFind],
+        [aShop, create],
+      ],
+      denied: [
+        [stranger, create],
+        [stranger, find],
+        [stranger, 'STAGE/OPTIONS/product/create'],
+      ],
+    });
+  });
+
   await t.test('find takes a key, which API Gateway checks besides the policy', async () => {
     await check(await calling({ callers: shop, findAuthorization: 'API_KEY' }), {
       allowed: [

@@ -1,7 +1,7 @@
 //! Prints what the log can contain, as JSON for tests in other languages: every outcome, and, if
 //! `AWS_LAMBDA_LOG_FORMAT` is `JSON`, a line with every field and one about a panic.
 
-use catalog::{Outcome, init_log, serve};
+use catalog::{Cors, Outcome, init_log, serve};
 use create_product::{ROUTE, create};
 use lambda_runtime::{Context, LambdaEvent};
 use local::LocalDynamoDb;
@@ -25,7 +25,7 @@ async fn main() {
     context.xray_trace_id = Some("Root=1-2-3".to_owned());
     let event = LambdaEvent::new(serde_json::from_str(event).expect("JSON"), context);
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    serve(ROUTE, &dynamodb.products(), event, create)
+    serve(ROUTE, &Cors::default(), &dynamodb.products(), event, create)
         .await
         .expect("an event of API Gateway");
     let panicked = tokio::spawn(async { panic_on_purpose() });

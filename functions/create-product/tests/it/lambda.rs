@@ -28,16 +28,20 @@ async fn it_creates_what_its_events_ask_for() {
 #[test]
 fn without_its_variables_it_ends_and_says_why() {
     let variables = [
+        ("ALLOW_ORIGIN", "https://shop.example.com"),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_REGION", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
+        ("EXPOSE_HEADERS", "ETag"),
     ];
     for (name, value) in [
+        ("ALLOW_ORIGIN", "*"),
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_REGION", ""),
         ("AWS_SECRET_ACCESS_KEY", ""),
         ("DYNAMODB_TABLE", ""),
+        ("EXPOSE_HEADERS", ""),
         ("AWS_ENDPOINT_URL", "localhost:8000"),
         ("AWS_CA_BUNDLE", "/no/such/file"),
     ] {
@@ -60,4 +64,9 @@ fn without_its_variables_it_ends_and_says_why() {
 #[tokio::test]
 async fn with_expired_credentials_it_responds_and_then_ends() {
     tests::ends_after_its_response(env!("CARGO_BIN_EXE_create-product"), EVENT).await;
+}
+
+#[tokio::test]
+async fn pages_of_the_allowed_origin_can_read_its_responses() {
+    tests::responds_to_pages(BINARY, EVENT).await;
 }

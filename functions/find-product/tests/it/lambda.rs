@@ -36,3 +36,8 @@ async fn it_finds_what_its_events_ask_for() {
 async fn with_expired_credentials_it_responds_and_then_ends() {
     tests::ends_after_its_response(env!("CARGO_BIN_EXE_find-product"), FIND).await;
 }
+
+#[tokio::test]
+async fn pages_of_the_allowed_origin_can_read_its_responses() {
+    tests::responds_to_pages(env!("CARGO_BIN_EXE_find-product"), FIND).await;
+}

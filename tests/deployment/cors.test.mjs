@@ -1,0 +1,129 @@
+// Which web pages can call the API: what osls makes of `allowOrigin`, next to what `cargo run --allow-origin` does.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import Cors from '../../scripts/osls/cors.js';
+import { startCatalog } from '../clients/local.mjs';
+import { rejection, Workspace } from './workspace.mjs';
+
+const SHOP = 'https://shop.example.com';
+
+/** The headers by which a browser decides, of those that API Gateway adds or `cargo run` sent. */
+const forBrowsers = (headers) =>
+  Object.fromEntries(
+    [...headers]
+      .map(([name, value]) => [name.split('.').at(-1).toLowerCase(), String(value).replaceAll("'", '')])
+      .filter(([name]) => name.startsWith('access-control-') || name === 'vary'),
+  );
+
+test('pages of one origin call the API, by the same headers from API Gateway, the functions and `cargo run`', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const [plain, { Resources, Outputs }] = [await packaged({}), await packaged({ allowOrigin: SHOP })];
+  const ofType = (type) => Object.values(Resources).filter(({ Type }) => Type === type);
+  const { url } = await startCatalog(t, ['--allow-origin', SHOP]);
+  const sent = async (method, path) => forBrowsers((await fetch(url + path, { method })).headers);
+
+  const everywhere = await sent('GET', '/product/find/1001');
+  assert.equal(everywhere['access-control-allow-origin'], SHOP);
+  for (const { Properties } of ofType('AWS::Lambda::Function')) {
+    const { ALLOW_ORIGIN, EXPOSE_HEADERS } = Properties.Environment.Variables;
+    assert.equal(ALLOW_ORIGIN, everywhere['access-control-allow-origin']);
+    assert.equal(EXPOSE_HEADERS, everywhere['access-control-expose-headers']);
+  }
+  assert.deepEqual(await sent('GET', '/nothing'), everywhere);
+  const responses = ofType('AWS::ApiGateway::GatewayResponse');
+  assert.equal(responses.length, 10);
+  for (const { Properties } of responses)
+    assert.deepEqual(forBrowsers(Object.entries(Properties.ResponseParameters)), everywhere);
+
+  const [{ DependsOn: deployed }] = ofType('AWS::ApiGateway::Deployment');
+  for (const [name, method, path] of [
+    ['ApiGatewayMethodProductCreatePost', 'POST', '/product/create'],
+    ['ApiGatewayMethodProductFindIdVarGet', 'GET', '/product/find/1001'],
+  ]) {
+    const { Properties: preflight } = Resources[`${name}Preflight`];
+    assert.ok(deployed.includes(`${name}Preflight`));
+    assert.deepEqual(preflight.ResourceId, Resources[name].Properties.ResourceId);
+    // A browser asks without a signature or a key, also for what requires one.
+    const { HttpMethod, AuthorizationType, ApiKeyRequired, Integration } = preflight;
+    assert.deepEqual([HttpMethod, AuthorizationType, ApiKeyRequired], ['OPTIONS', 'NONE', false]);
+    assert.equal(Integration.Type, 'MOCK');
+    const [{ ResponseParameters: headers }] = Integration.IntegrationResponses;
+    assert.deepEqual(Object.keys(preflight.MethodResponses[0].ResponseParameters), Object.keys(headers));
+    const asked = await sent('OPTIONS', path);
+    assert.deepEqual(forBrowsers(Object.entries(headers)), asked);
+    const { 'access-control-allow-methods': methods, 'access-control-max-age': age, ...others } = asked;
+    assert.deepEqual([methods, age], [method, '7200']);
+    const { 'access-control-allow-headers': allowed, ...rest } = others;
+    assert.ok(allowed.includes('X-Api-Key'));
+    assert.deepEqual(rest, everywhere);
+  }
+
+  // Nothing else differs, and without the parameter, there is nothing of it.
+  const names = (of) => Object.keys(of).filter((name) => !name.startsWith('ApiGatewayDeployment'));
+  assert.deepEqual(names(Resources), [
+    ...names(plain.Resources),
+    'ApiGatewayMethodProductCreatePostPreflight',
+    'ApiGatewayMethodProductFindIdVarGetPreflight',
+  ]);
+  assert.deepEqual(names(Outputs), names(plain.Outputs));
+  const [found] = /Access-Control|ALLOW_ORIGIN|EXPOSE_HEADERS|OPTIONS|Vary/.exec(JSON.stringify(plain)) ?? [];
+  assert.equal(found, undefined);
+
+  const { rejected } = await packaged({ allowOrigin: '*' });
+  assert.match(rejected, /allowOrigin must be one origin as browsers send it, .*, and is '\*'/);
+});
+
+test('osls and `cargo run` take the same origins', async () => {
+  const binary = `${process.env.CARGO_TARGET_DIR ?? 'target'}/debug/local`;
+  // `--version` ends it once the origin is read.
+  const run = (origin) => promisify(execFile)(binary, [`--allow-origin=${origin}`, '--version']);
+  const service = (allowOrigin) => ({
+    custom: { allowOrigin, cors: {} },
+    provider: {
+      compiledCloudFormationTemplate: {
+        Resources: {
+          Deployment: { Type: 'AWS::ApiGateway::Deployment', DependsOn: [] },
+          ApiGatewayRestApi: { Properties: { Policy: '' } },
+        },
+      },
+    },
+  });
+  const accepted = [SHOP, `${SHOP}:8443`, 'http://localhost:5173', 'http://127.0.0.1', 'http://[::1]:5173'];
+  for (const origin of accepted) {
+    await run(origin);
+    assert.throws(() => rejection(Cors, service(origin)), /accepts/);
+  }
+  for (const wrong of [
+    '*',
+    'null',
+    'shop.example.com',
+    'https://',
+    `${SHOP}/`,
+    `${SHOP}/shop`,
+    `${SHOP}?`,
+    `${SHOP}:`,
+    `${SHOP}:443`,
+    `${SHOP}:99999`,
+    'http://localhost:80',
+    'https://*.example.com',
+    'https://Shop.example.com',
+    'https://someone@shop.example.com',
+    "https://shop'.example.com",
+    `${SHOP},https://example.com`,
+    'ftp://shop.example.com',
+  ]) {
+    const { message, stderr } = await run(wrong).then(
+      () => assert.fail(`cargo run takes ${wrong}`),
+      (error) => error,
+    );
+    const rule = rejection(Cors, service(wrong));
+    assert.ok(rule.startsWith('allowOrigin must be one origin '), rule);
+    assert.ok(rule.endsWith(`, and is '${wrong}'`), rule);
+    // In the same words.
+    const [, must] = /^allowOrigin (.*), and is /.exec(rule);
+    assert.ok(stderr?.includes(`'--allow-origin <URL>': ${must}\n`), message);
+  }
+});

@@ -1,0 +1,139 @@
+//! What a browser needs in order to show the responses to pages of another origin.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::http::StatusCode;
+use catalog::Cors;
+use local::{LocalDynamoDb, cors};
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::json;
+use tests::{Catalog, echo, product};
+use tokio::net::TcpListener;
+
+const SHOP: &str = "https://shop.example.com";
+
+/// The headers of a response by which a browser decides.
+fn for_browsers(response: &Response) -> BTreeMap<&str, &str> {
+    let headers = response.headers().iter();
+    headers
+        .filter(|(name, _)| name.as_str().starts_with("access-control-") || *name == "vary")
+        .map(|(name, value)| (name.as_str(), value.to_str().expect("text")))
+        .collect()
+}
+
+/// What every response has.
+fn everywhere() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("access-control-allow-origin", SHOP),
+        (
+            "access-control-expose-headers",
+            "ETag, Idempotent-Replayed, Location, Retry-After, x-amzn-requestid",
+        ),
+        ("vary", "Origin"),
+    ])
+}
+
+/// Requests for every kind of response, of the functions and of API Gateway, with its status.
+fn requests(catalog: &Catalog) -> Vec<(u16, RequestBuilder)> {
+    let create = || catalog.create(echo("1001").to_string());
+    let find = || catalog.find("1001");
+    let text = catalog.request(Method::POST, "/product/create");
+    vec![
+        (201, create()),
+        (200, create()),
+        (200, find()),
+        (304, find().header("if-none-match", "*")),
+        (404, catalog.find("1002")),
+        (
+            409,
+            catalog.create(product("1001", "Another", "", "1").to_string()),
+        ),
+        (400, catalog.create("")),
+        (415, text.header("content-type", "text/plain").body("{}")),
+        (422, catalog.create("{}")),
+        // Those of API Gateway.
+        (404, catalog.request(Method::GET, "/nothing")),
+        (404, catalog.request(Method::DELETE, "/product/create")),
+        (404, catalog.request(Method::OPTIONS, "/product")),
+        (415, create().header("content-encoding", "br")),
+        (413, catalog.create(vec![b' '; 10 * 1024 * 1024 + 1])),
+    ]
+}
+
+/// A catalog whose DynamoDB refuses every call in this way.
+async fn refused(code: &'static str, cors: Cors) -> Catalog {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let refusal = json!({ "__type": code }).to_string();
+    let app = Router::new().fallback(async move || (StatusCode::BAD_REQUEST, refusal));
+    tokio::spawn(async { axum::serve(listener, app).await });
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    Catalog::over(dynamodb, &url, cors).await
+}
+
+/// Every kind of response of an API for the pages that `cors` allows.
+async fn responses(cors: Cors) -> Vec<Response> {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let url = dynamodb.url();
+    let catalog = Catalog::over(dynamodb, &url, cors.clone()).await;
+    let throttled = refused("ThrottlingException", cors.clone()).await;
+    let forbidden = refused("AccessDeniedException", cors).await;
+    let mut requests = requests(&catalog);
+    requests.push((503, throttled.find("1001")));
+    requests.push((500, forbidden.find("1001")));
+    let mut responses = Vec::new();
+    for (status, request) in requests {
+        let response = request.send().await.expect("a response");
+        assert_eq!(response.status(), status, "{}", response.url());
+        responses.push(response);
+    }
+    responses
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_response_is_for_pages_of_the_allowed_origin() {
+    for response in responses(cors(SHOP).expect("an origin")).await {
+        assert_eq!(for_browsers(&response), everywhere(), "{response:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_no_response_is_for_pages_of_other_origins() {
+    for response in responses(Cors::default()).await {
+        assert_eq!(for_browsers(&response), BTreeMap::new(), "{response:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn api_gateway_tells_a_browser_what_pages_can_send() {
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let url = dynamodb.url();
+    let shop = cors(SHOP).expect("an origin");
+    let catalog = Catalog::over(dynamodb, &url, shop).await;
+    let closed = Catalog::start().await;
+    for (method, path) in [
+        ("POST", "/product/create"),
+        ("GET", "/product/find/1001"),
+        ("GET", "//product/find/1001/"),
+    ] {
+        let response = catalog.request(Method::OPTIONS, path).send().await;
+        let response = response.expect("a response");
+        let mut expected = everywhere();
+        expected.extend([
+            (
+                "access-control-allow-headers",
+                "Authorization, Content-Type, If-None-Match, X-Amz-Content-Sha256, X-Amz-Date, \
+                    X-Amz-Security-Token, X-Api-Key",
+            ),
+            ("access-control-allow-methods", method),
+            ("access-control-max-age", "7200"),
+        ]);
+        assert_eq!(response.status(), 200);
+        assert_eq!(for_browsers(&response), expected);
+        assert_eq!(response.text().await.expect("text"), "");
+
+        let refused = closed.request(Method::OPTIONS, path).send().await;
+        assert_eq!(refused.expect("a response").status(), 404);
+    }
+}
