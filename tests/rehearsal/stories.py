@@ -142,23 +142,25 @@ class Stories:
             ("names /proc/self/environ as a function's code", name_environment),
             ("is as it was", None),
         ):
-            trap = f"#!/usr/bin/env bash\nenv >>{leak}\ncat /proc/*/environ >>{leak}\n"
-            overwritten = functools.partial(self.overwrite, trap, spoil)
+            overwritten = functools.partial(self.overwrite, leak, spoil)
             received = RECEIVED["Build"] | {"bash scripts/build.sh": self.last_build, "make sbom": overwritten}
             log = self.pipeline.work / "hostile-build.log"
             code = self.pipeline.build("Build", log, self.report.detail, received)
             expect(code == 0, f"the hostile build ends well: see {log}")
-            code, log = self.deploy("hostile-deploy")
+            try:
+                code, log = self.deploy("hostile-deploy")
+            finally:
+                leaked = leak.read_bytes() if leak.exists() else b""
+                expect(
+                    not any(each in leaked for each in self.secrets()),
+                    "a build script has seen no credentials of Deploy",
+                )
             if spoil:
                 self.report.refused(f"a package that {title}", log, "not a zip in dist/: nothing is deployed")
             expect(
                 code == (1 if spoil else 0), f"a package that {title} is {'refused' if spoil else 'deployed'}: {log}"
             )
-        leaked = leak.read_bytes() if leak.exists() else b""
-        expect(
-            not any(secret in leaked for secret in self.secrets()), "it has seen no credentials of the target account"
-        )
-        self.report.detail("the build script has seen no credentials of the target account")
+        self.report.detail("the build script has seen no credentials, neither of Deploy nor of the target account")
 
     def last_build(self, source: pathlib.Path) -> str:
         shutil.copytree(
@@ -166,25 +168,27 @@ class Stories:
         )
         return "the last build"
 
-    def overwrite(self, trap: str, spoil, source: pathlib.Path) -> str:
+    def overwrite(self, leak: pathlib.Path, spoil, source: pathlib.Path) -> str:
         """Puts a trap into every file of a build but its package, and into every artifact that Build can overwrite."""
+        steal = f"env >>{leak}; cat /proc/*/environ >>{leak}"
+        script, buildspec = f"#!/usr/bin/env bash\n{steal}\n", f'{{"phases": {{"build": {{"commands": ["{steal}"]}}}}}}'
         count = 0
         for name, folders, files in os.walk(source):
             folder = pathlib.Path(name)
             # The tools of this machine, which CodeBuild installs anew for each build, and what is deployed.
             folders[:] = [each for each in folders if each != "dist" and not (folder / each).is_symlink()]
             for each in files:
-                (folder / each).write_text(trap)
+                (folder / each).write_text(buildspec if each.startswith("buildspec") else script)
             count += len(files)
-        for each in ("buildspec-deploy.yml", "scripts/deploy.sh", "node_modules/.bin/osls", "serverless.yml"):
+        for each in ("scripts/deploy.sh", "node_modules/.bin/osls", "serverless.yml"):
             copy = source / "dist" / each
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(trap)
+            copy.write_text(script)
         if spoil:
             spoil(source / "dist/package/serverless-state.json")
         credentials = self.pipeline.project(f"{SERVICE}-build").credentials
         for artifact, key in self.pipeline.artifacts.items():
-            written = self.attempt(credentials, "put_object", Key=key, Body=trap.encode())
+            written = self.attempt(credentials, "put_object", Key=key, Body=script.encode())
             expect(written == (artifact == "Package"), f"Build {'writes' if written else 'cannot write'} {artifact}")
         return f"a build script, which has overwritten {count} files and the last package"
 
