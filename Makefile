@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations update \
+  profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations first-product update \
   peers
 
 SHELL := bash
@@ -199,6 +199,9 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 # Not optimized: each build of the pipeline compiles it, and runs it for a second.
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --debug --locked --root .tools cargo-cyclonedx@0.5.9
+
+first-product: ## Measure the time from a clone to the first product in a browser; write it in README.md (needs chromium)
+	python3 tools/first_product.py
 
 durations: ## Measure `make test` in a cold clone and after a change; write the table in CONTRIBUTING.md
 	python3 tools/durations.py
