@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use catalog::Outcome;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tests::{Catalog, Client, echo, product};
 use tokio::net::TcpListener;
@@ -249,6 +250,14 @@ fn problems_of_functions() -> impl Iterator<Item = Problem> {
     })
 }
 
+/// What `serverless.yml` has under this name in `custom`. Read by itself: the functions of
+/// CloudFormation around it are no JSON.
+fn custom<T: DeserializeOwned>(name: &str) -> T {
+    let stack: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))
+        .expect("serverless.yml is YAML");
+    serde_yaml_ng::from_value(stack["custom"][name].clone()).expect(name)
+}
+
 /// What API Gateway answers with by itself.
 fn problems_of_api_gateway() -> Vec<Problem> {
     #[derive(Deserialize)]
@@ -257,18 +266,45 @@ fn problems_of_api_gateway() -> Vec<Problem> {
         status: u64,
         title: String,
     }
-    // Read by itself: the functions of CloudFormation around it are no JSON.
-    let stack: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))
-        .expect("serverless.yml is YAML");
-    let responses = stack["custom"]["gatewayResponses"].clone();
-    let responses: BTreeMap<String, Response> =
-        serde_yaml_ng::from_value(responses).expect("responses");
+    let responses: BTreeMap<String, Response> = custom("gatewayResponses");
     let problem = |response: Response| Problem {
         name: response.problem,
         status: response.status,
         title: response.title,
     };
     responses.into_values().map(problem).collect()
+}
+
+/// A stage lets in everyone, a signature or a key, and each is in the contract.
+#[test]
+fn what_a_stage_can_require_is_a_security_scheme() {
+    #[derive(Deserialize)]
+    struct Authorization {
+        authorizer: String,
+        private: bool,
+    }
+    let authorizations: BTreeMap<String, Authorization> = custom("authorization");
+    let required = authorizations.values().map(|authorization| {
+        let scheme = match (authorization.authorizer.as_str(), authorization.private) {
+            ("", false) => return vec![],
+            ("", true) => json!(["apiKey", "header", "X-Api-Key", null]),
+            ("aws_iam", false) => json!(["apiKey", "header", "Authorization", "awsSigv4"]),
+            unknown => panic!("{unknown:?}"),
+        };
+        vec![scheme.to_string()]
+    });
+
+    let contract = Contract::read().0;
+    let schemes = &contract["components"]["securitySchemes"];
+    let alternatives = contract["security"].as_array().expect("alternatives");
+    let documented = alternatives.iter().map(|alternative| {
+        let names = alternative.as_object().expect("schemes").keys();
+        let members = ["type", "in", "name", "x-amazon-apigateway-authtype"];
+        let schemes = names.map(|name| json!(members.map(|member| &schemes[name][member])));
+        schemes.map(|scheme| scheme.to_string()).collect()
+    });
+    let documented: BTreeSet<Vec<_>> = documented.collect();
+    assert_eq!(documented, required.collect());
 }
 
 /// The reference has a line and a schema for each problem that the functions and
