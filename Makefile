@@ -57,9 +57,10 @@ test-hostile: build-tools ## Send the requests that schemathesis generates from 
 	$(BUILD)
 	bash tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
-test-clients: build-tools ## Check the contract against the last release, and walk through the API with newman
+test-clients: build-tools ## Check the contract against the last release, and walk through the API with newman and generated clients
 	$(BUILD)
-	node --test tests/clients/contract.test.mjs tests/clients/walk.test.mjs
+	node --test $(addprefix tests/clients/,contract.test.mjs typescript.test.mjs walk.test.mjs)
+	python3 -m unittest discover --start-directory tests/clients --pattern '*_test.py'
 
 test-cargo-lambda: build-tools ## Run the README's commands for `cargo lambda`
 	$(BUILD)

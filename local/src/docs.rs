@@ -4,12 +4,18 @@
 //! a chapter and the examples next to the schemas. Its crate contains it as one script, so that
 //! neither the build nor the page downloads anything. Swagger UI would be a third of the size.
 
+use std::io::Read;
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::{Html, IntoResponse, Redirect};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use flate2::read::GzDecoder;
 use serde_json::json;
 use serde_yaml_ng::Value;
 
@@ -17,37 +23,60 @@ use serde_yaml_ng::Value;
 const ONLY_FROM_HERE: &str = "default-src 'self'; font-src 'self' data:; img-src 'self' data:; \
     script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'";
 
+/// Scalar's script, which `build.rs` compresses.
+const SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/scalar.js.gz"));
+
 /// `/docs`, what it loads, and a redirect from `/`.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(async || Redirect::temporary("/docs")))
         .route("/docs", get(page))
+        .route("/docs/", get(page))
         .route("/docs/openapi.json", get(contract))
         .route("/docs/scalar.js", get(script))
 }
 
 async fn page() -> impl IntoResponse {
-    let configuration = json!({
-        "url": "/docs/openapi.json",
-        "favicon": "data:,",
-        "metaData": { "title": "Product catalog" },
-        "orderSchemaPropertiesBy": "preserve",
-        // Parts that call Scalar's servers, or look as if they did.
-        "agent": { "disabled": true },
-        "hideClientButton": true,
-        "mcp": { "disabled": true },
-        "showDeveloperTools": "never",
-        "telemetry": false,
-        "withDefaultFonts": false,
-    });
-    let page = scalar_api_reference::scalar_html(&configuration, Some("/docs/scalar.js"));
-    ([(CONTENT_SECURITY_POLICY, ONLY_FROM_HERE)], Html(page))
+    let page = Html(include_str!("docs.html"));
+    ([(CONTENT_SECURITY_POLICY, ONLY_FROM_HERE)], page)
 }
 
-async fn script() -> impl IntoResponse {
-    static SCRIPT: LazyLock<Vec<u8>> =
-        LazyLock::new(|| scalar_api_reference::get_asset("scalar.js").expect("its script"));
-    ([(CONTENT_TYPE, "text/javascript")], SCRIPT.as_slice())
+async fn script(request: HeaderMap) -> Response {
+    // gzip ends with the checksum and the length of what it compresses. The tag is weak because it
+    // is the same for both codings.
+    static ETAG_OF_SCRIPT: LazyLock<HeaderValue> = LazyLock::new(|| {
+        let end = SCRIPT.last_chunk().copied().map(u64::from_be_bytes);
+        let tag = format!("W/\"{:016x}\"", end.expect("gzip has 18 bytes or more"));
+        HeaderValue::try_from(tag).expect("hex digits in quotes")
+    });
+    let headers = [
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (CONTENT_TYPE, HeaderValue::from_static("text/javascript")),
+        (ETAG, ETAG_OF_SCRIPT.clone()),
+        (VARY, HeaderValue::from_static("accept-encoding")),
+    ];
+    // Browsers ask for the tag that they have, and never for a list.
+    if request.get(IF_NONE_MATCH) == Some(&ETAG_OF_SCRIPT) {
+        (StatusCode::NOT_MODIFIED, headers).into_response()
+    } else if accepts_gzip(&request) {
+        (headers, [(CONTENT_ENCODING, "gzip")], SCRIPT).into_response()
+    } else {
+        let mut script = Vec::new();
+        let mut gzip = GzDecoder::new(SCRIPT);
+        gzip.read_to_end(&mut script).expect("what was compressed");
+        (headers, script).into_response()
+    }
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc9110#field.accept-encoding>
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    let mut codings = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+        name.trim().eq_ignore_ascii_case("gzip") && weight.is_some_and(|q| q != Ok(0.0))
+    })
 }
 
 /// `openapi.yaml` with this server as the only one, whatever its port and the name in the browser.

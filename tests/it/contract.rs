@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use catalog::Outcome;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tests::{Catalog, Client, echo, product};
 use tokio::net::TcpListener;
@@ -23,11 +24,35 @@ impl Contract {
         Self(serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).expect("YAML"))
     }
 
+    /// The same without undeclared members: callers ignore them, so that we can add some, but then
+    /// we declare them.
+    fn closed() -> Self {
+        let mut contract = Self::read();
+        let schemas = contract.0["components"]["schemas"].as_object_mut();
+        for schema in schemas.expect("schemas").values_mut() {
+            if schema["type"] == "object" {
+                schema["additionalProperties"] = false.into();
+            }
+        }
+        contract
+    }
+
     /// The documented answers of an operation, by status.
     fn answers(&self, (method, path): (&str, &str)) -> &serde_json::Map<String, Value> {
         self.0["paths"][path][method]["responses"]
             .as_object()
             .expect("responses")
+    }
+
+    /// The examples of an answer, and the schema that they must have.
+    fn examples<'a>(&'a self, answer: &'a Value) -> impl Iterator<Item = (&'a Value, &'a Value)> {
+        let content = self.resolve(answer)["content"].as_object();
+        content.into_iter().flatten().flat_map(|(_, media)| {
+            let named = media["examples"].as_object().into_iter().flatten();
+            let named = named.map(|(_, example)| &self.resolve(example)["value"]);
+            let examples = named.chain(media.get("example"));
+            examples.map(|example| (&media["schema"], example))
+        })
     }
 
     /// `value`, or what it refers to.
@@ -63,8 +88,8 @@ impl Contract {
             .collect()
     }
 
-    /// Sends the request and holds its answer to the contract; gives its status.
-    async fn hold(&self, operation: (&str, &str), request: RequestBuilder) -> String {
+    /// Sends the request and holds its answer to the contract; gives its status and its problem.
+    async fn hold(&self, operation: (&str, &str), request: RequestBuilder) -> Told {
         let answer = send(request).await;
         let status = answer.status().as_u16().to_string();
         let at = format!("{operation:?} {status}");
@@ -88,16 +113,20 @@ impl Contract {
             .get("content-type")
             .map(|value| value.to_str().expect("text").to_owned());
         let body = answer.text().await.expect("text");
-        match (documented["content"].as_object(), media_type) {
+        let problem = match (documented["content"].as_object(), media_type) {
             // API Gateway gives every answer a media type, also where there is nothing.
-            (None, _) => assert_eq!(body, "", "{at}"),
+            (None, _) => {
+                assert_eq!(body, "", "{at}");
+                None
+            }
             (Some(content), Some(media_type)) => {
                 let body = serde_json::from_str(&body).expect("JSON");
                 self.check(&content.get(&media_type).expect(&at)["schema"], &body, &at);
+                Problem::name_in(&body)
             }
             (documented, sent) => panic!("{at}: {documented:?} documented, {sent:?} sent"),
-        }
-        status
+        };
+        (status, problem)
     }
 }
 
@@ -126,8 +155,11 @@ async fn refusing(status: StatusCode, code: &'static str) -> Catalog {
     Catalog::start_with(&url).await
 }
 
-/// What was answered: an operation, and a status of it.
-type Seen = BTreeSet<((&'static str, &'static str), String)>;
+/// A status, and the name of the problem if it is one.
+type Told = (String, Option<String>);
+
+/// What was answered, by operation.
+type Seen = BTreeSet<((&'static str, &'static str), Told)>;
 
 /// Gets every answer that depends on nothing but the request.
 async fn answers(contract: &Contract, client: &Client) -> Seen {
@@ -158,23 +190,31 @@ async fn answers(contract: &Contract, client: &Client) -> Seen {
 
 /// Every answer in the contract, but for those that API Gateway alone gives.
 fn documented(contract: &Contract) -> Seen {
-    let functions: BTreeSet<_> = problems_of_functions()
+    let of_functions: BTreeSet<_> = problems_of_functions()
         .map(|problem| problem.name)
+        // No caller can cause it.
+        .filter(|name| name != Outcome::MalformedRequest.name())
         .collect();
-    let answers = |operation| {
-        let given = |answer: &Value| {
-            let content = &contract.resolve(answer)["content"]["application/problem+json"];
-            content["example"]["type"].as_str().is_none_or(|problem| {
-                functions.contains(problem.trim_start_matches(Problem::PREFIX))
-            })
-        };
-        contract
-            .answers(operation)
-            .iter()
-            .filter(move |(_, answer)| given(answer))
-            .map(move |(status, _)| (operation, status.clone()))
-    };
-    [CREATE, FIND].into_iter().flat_map(answers).collect()
+    let mut documented = Seen::new();
+    for operation in [CREATE, FIND] {
+        for (status, answer) in contract.answers(operation) {
+            let bodies: Vec<_> = contract.examples(answer).map(|(_, body)| body).collect();
+            let mut problems = bodies
+                .iter()
+                .map(|body| Problem::name_in(body))
+                .collect::<Vec<_>>();
+            if problems.is_empty() {
+                problems.push(None);
+            }
+            problems.retain(|name| name.as_ref().is_none_or(|name| of_functions.contains(name)));
+            documented.extend(
+                problems
+                    .into_iter()
+                    .map(|name| (operation, (status.clone(), name))),
+            );
+        }
+    }
+    documented
 }
 
 /// A kind of problem, as its `type`, status and title tell it.
@@ -187,6 +227,16 @@ struct Problem {
 
 impl Problem {
     const PREFIX: &str = "urn:problem-type:product-catalog:";
+
+    /// Its name in a body, if that is one.
+    fn name_in(body: &Value) -> Option<String> {
+        Some(
+            body["type"]
+                .as_str()?
+                .strip_prefix(Self::PREFIX)?
+                .to_owned(),
+        )
+    }
 }
 
 /// The problems among the outcomes of the functions.
@@ -200,6 +250,14 @@ fn problems_of_functions() -> impl Iterator<Item = Problem> {
     })
 }
 
+/// What `serverless.yml` has under this name in `custom`. Read by itself: the functions of
+/// CloudFormation around it are no JSON.
+fn custom<T: DeserializeOwned>(name: &str) -> T {
+    let stack: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))
+        .expect("serverless.yml is YAML");
+    serde_yaml_ng::from_value(stack["custom"][name].clone()).expect(name)
+}
+
 /// What API Gateway answers with by itself.
 fn problems_of_api_gateway() -> Vec<Problem> {
     #[derive(Deserialize)]
@@ -208,12 +266,7 @@ fn problems_of_api_gateway() -> Vec<Problem> {
         status: u64,
         title: String,
     }
-    // Read by itself: the functions of CloudFormation around it are no JSON.
-    let stack: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))
-        .expect("serverless.yml is YAML");
-    let responses = stack["custom"]["gatewayResponses"].clone();
-    let responses: BTreeMap<String, Response> =
-        serde_yaml_ng::from_value(responses).expect("responses");
+    let responses: BTreeMap<String, Response> = custom("gatewayResponses");
     let problem = |response: Response| Problem {
         name: response.problem,
         status: response.status,
@@ -222,7 +275,39 @@ fn problems_of_api_gateway() -> Vec<Problem> {
     responses.into_values().map(problem).collect()
 }
 
-/// The reference has a line for each problem that the functions and
+/// A stage lets in everyone, a signature or a key, and each is in the contract.
+#[test]
+fn what_a_stage_can_require_is_a_security_scheme() {
+    #[derive(Deserialize)]
+    struct Authorization {
+        authorizer: String,
+        private: bool,
+    }
+    let authorizations: BTreeMap<String, Authorization> = custom("authorization");
+    let required = authorizations.values().map(|authorization| {
+        let scheme = match (authorization.authorizer.as_str(), authorization.private) {
+            ("", false) => return vec![],
+            ("", true) => json!(["apiKey", "header", "X-Api-Key", null]),
+            ("aws_iam", false) => json!(["apiKey", "header", "Authorization", "awsSigv4"]),
+            unknown => panic!("{unknown:?}"),
+        };
+        vec![scheme.to_string()]
+    });
+
+    let contract = Contract::read().0;
+    let schemes = &contract["components"]["securitySchemes"];
+    let alternatives = contract["security"].as_array().expect("alternatives");
+    let documented = alternatives.iter().map(|alternative| {
+        let names = alternative.as_object().expect("schemes").keys();
+        let members = ["type", "in", "name", "x-amazon-apigateway-authtype"];
+        let schemes = names.map(|name| json!(members.map(|member| &schemes[name][member])));
+        schemes.map(|scheme| scheme.to_string()).collect()
+    });
+    let documented: BTreeSet<Vec<_>> = documented.collect();
+    assert_eq!(documented, required.collect());
+}
+
+/// The reference has a line and a schema for each problem that the functions and
 /// API Gateway have, and for no other.
 #[test]
 fn every_problem_is_documented_and_no_other() {
@@ -245,11 +330,19 @@ fn every_problem_is_documented_and_no_other() {
         .map(|problem| (problem.name, problem.status))
         .collect();
     assert_eq!(documented, answered);
+
+    let schemas = contract.0["components"]["schemas"].as_object();
+    let constants = schemas.expect("schemas").values().filter_map(|schema| {
+        let members = &schema["properties"];
+        let name = Problem::name_in(&json!({ "type": members["type"]["const"] }))?;
+        Some((name, members["status"]["const"].as_u64().expect("a status")))
+    });
+    assert_eq!(constants.collect::<BTreeSet<_>>(), answered);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_documented_answer_is_given_and_no_other() {
-    let contract = Contract::read();
+    let contract = Contract::closed();
     let busy = refusing(StatusCode::BAD_REQUEST, "ThrottlingException").await;
     let forbidden = refusing(StatusCode::BAD_REQUEST, "AccessDeniedException").await;
     let echo = echo("1001").to_string();
@@ -272,55 +365,78 @@ async fn every_documented_answer_is_given_and_no_other() {
 #[ignore = "needs CATALOG_URL, the address of a deployed API"]
 async fn a_deployed_api_keeps_the_contract() {
     let url = std::env::var("CATALOG_URL").expect("CATALOG_URL must be set");
-    let contract = Contract::read();
+    let contract = Contract::closed();
     let client = Client::of(&url);
 
     let seen = answers(&contract, &client).await;
     // A DynamoDB that refuses cannot be had there.
     let mut expected = documented(&contract);
-    expected.retain(|(_, status)| !status.starts_with('5'));
+    expected.retain(|(_, (status, _))| !status.starts_with('5'));
     assert_eq!(seen, expected);
 
     draws_the_line_where_the_contract_does(&contract, &client).await;
 }
 
-/// Each answer shows a body or a header, each problem one that is answered like this.
+/// Each answer shows a body or a header, and each problem is shown with each of its titles.
 #[test]
-fn every_answer_has_an_example_and_it_is_true() {
-    let contract = Contract::read();
-    let problems: BTreeSet<_> = problems_of_functions()
-        .chain(problems_of_api_gateway())
-        .collect();
+fn every_answer_and_every_problem_has_an_example_and_it_is_true() {
+    let contract = Contract::closed();
+    let mut shown = BTreeSet::new();
     for operation in [CREATE, FIND] {
         for (status, answer) in contract.answers(operation) {
             let at = format!("{operation:?} {status}");
-            let answer = contract.resolve(answer);
             let mut examples = 0;
-            for header in answer["headers"].as_object().into_iter().flatten() {
+            let headers = contract.resolve(answer)["headers"].as_object();
+            for header in headers.into_iter().flatten() {
                 let header = contract.resolve(header.1);
                 contract.check(&header["schema"], &header["example"], &at);
                 examples += 1;
             }
-            for media in answer["content"].as_object().into_iter().flatten() {
-                let media = media.1;
-                let example = contract.resolve(&media["examples"]["echo"])["value"].clone();
-                let example = [example, media["example"].clone()]
-                    .into_iter()
-                    .find(|example| !example.is_null())
-                    .expect(&at);
-                contract.check(&media["schema"], &example, &at);
+            for (schema, example) in contract.examples(answer) {
+                contract.check(schema, example, &at);
                 examples += 1;
-                if let Some(name) = example["type"].as_str() {
-                    let problem = Problem {
-                        name: name.trim_start_matches(Problem::PREFIX).to_owned(),
+                if let Some(name) = Problem::name_in(example) {
+                    assert_eq!(example["status"].to_string(), *status, "{at}");
+                    shown.insert(Problem {
+                        name,
                         status: status.parse().expect("a status"),
                         title: example["title"].as_str().expect("a title").to_owned(),
-                    };
-                    assert_eq!(example["status"], problem.status, "{at}");
-                    assert!(problems.contains(&problem), "{at}: {problem:?}");
+                    });
                 }
             }
             assert!(examples > 0, "{at}");
+        }
+    }
+    let answered = problems_of_functions().chain(problems_of_api_gateway());
+    assert_eq!(shown, answered.collect());
+}
+
+/// RFC 9457 asks clients to ignore members that they do not know. In a request, they are mistakes.
+#[test]
+fn responses_are_open_for_clients_and_closed_for_us_and_requests_are_closed() {
+    let (contract, closed) = (Contract::read(), Contract::closed());
+    let mut examples = vec![(
+        json!({ "$ref": "#/components/schemas/NewProduct" }),
+        echo("1001"),
+    )];
+    for operation in [CREATE, FIND] {
+        for (_, answer) in contract.answers(operation) {
+            let answer = contract.examples(answer);
+            examples.extend(answer.map(|(schema, example)| (schema.clone(), example.clone())));
+        }
+    }
+    for (schema, example) in examples {
+        let is_request = schema["$ref"] == "#/components/schemas/NewProduct";
+        for object in ["", "/errors/0"] {
+            let mut extended = example.clone();
+            let Some(object) = extended.pointer_mut(object) else {
+                continue;
+            };
+            object["colour"] = "red".into();
+            let is_open = contract.errors(&schema, &extended).is_empty();
+            assert_eq!(is_open, !is_request, "{schema} {extended}");
+            let is_closed = !closed.errors(&schema, &extended).is_empty();
+            assert!(is_closed, "{schema} {extended}");
         }
     }
 }
