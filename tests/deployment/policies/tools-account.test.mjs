@@ -102,11 +102,7 @@ fact('the pipeline fetches its source from one repository', {
     ...[
       [connected, connection],
       [older, olderConnection],
-    ].flatMap(([who, arn]) => [
-      uses(who, arn, 'owner/payroll'),
-      uses(who, arn, 'owner/product-catalog', 'feature'),
-      [who, `${arn.split(':')[2]}:UseConnection`, arn],
-    ]),
+    ].flatMap(([who, arn]) => [uses(who, arn, 'owner/payroll'), uses(who, arn, 'owner/product-catalog', 'feature')]),
     [connected, 'codecommit:GetCommit', repository('product-catalog-service')],
   ],
 });
