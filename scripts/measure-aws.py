@@ -116,10 +116,13 @@ class Stage:
 
     def remove_copies(self):
         """Also those that a killed run has left."""
+        copies = set(self.copies.values())  # Lambda may not list yet what was just created.
         for listed in self.aws.get_paginator("list_functions").paginate():
-            for name in (function["FunctionName"] for function in listed["Functions"]):
-                if name.startswith(tuple(f"{each}-measured-" for each in self.names.values())):
-                    self.aws.delete_function(FunctionName=name)
+            names = (function["FunctionName"] for function in listed["Functions"])
+            copies.update(name for name in names if name.rpartition("-measured-")[0] in self.names.values())
+        for copy in copies:
+            with contextlib.suppress(self.aws.exceptions.ResourceNotFoundException):
+                self.aws.delete_function(FunctionName=copy)
 
     def copy(self):
         for function, name in self.names.items():
@@ -137,8 +140,7 @@ class Stage:
 
     def restart(self, function: str):
         """Makes the next call of a copy a cold start: with another environment, Lambda uses no sandbox that exists."""
-        variables = self.settings[function].get("Environment", {}).get("Variables", {})
-        changed = {"Variables": variables | {"MEASURED": uuid.uuid4().hex}}
+        changed = {"Variables": self.settings[function]["Environment"]["Variables"] | {"MEASURED": uuid.uuid4().hex}}
         self.aws.update_function_configuration(FunctionName=self.copies[function], Environment=changed)
         self.aws.get_waiter("function_updated_v2").wait(FunctionName=self.copies[function])
 
@@ -190,7 +192,7 @@ class Stage:
 def measure(stage: Stage, url: str, product: str, starts: int, warm: int) -> str:
     """The figures as Markdown."""
     address = f"{url.rstrip('/')}/product/find/{quote(product, safe='')}"
-    body, _ = stage.call_api(address)  # Also opens the connection.
+    body, _ = stage.call_api(address)
     cases = {
         "find: 200, found": ("find", 200, find(product)),
         "find: 404, missing": ("find", 404, find(f"measure-aws-{uuid.uuid4()}")),
@@ -210,7 +212,8 @@ def measure(stage: Stage, url: str, product: str, starts: int, warm: int) -> str
         stage.remove_copies()
         on_interrupts(signal.SIG_DFL)
     print(f"through the API: {starts * warm} calls", file=sys.stderr)
-    latency = [time.sleep(PAUSE) or stage.call_api(address)[1] for _ in range(starts * warm)]
+    # Without the first one, which opens the connection.
+    latency = [time.sleep(PAUSE) or stage.call_api(address)[1] for _ in range(1 + starts * warm)][1:]
     print("the log: Lambda's reports and our lines", file=sys.stderr)
     expected = collections.Counter(function for function, _, _ in cases.values())
     logged = {function: stage.figures(function, n * starts * (1 + warm)) for function, n in expected.items()}
