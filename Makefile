@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations first-product update \
-  peers
+  measure-aws profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools \
+  durations first-product update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,6 +16,9 @@ export NODE_COMPILE_CACHE := $(CURDIR)/target/node-compile-cache
 
 # The architecture to build for, in Lambda's terms: by default, this machine's.
 ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+
+# The service's name, as docs/deploy.md exports it.
+SERVICE ?= $(shell sed -n 's/^service: //p' serverless.yml)
 
 # Clippy's driver lints the workspace while it compiles. `cargo clippy` would compile every dependency again.
 LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
@@ -73,7 +76,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
-test-tools: build-tools ## Test the runner behind `make test`, the pipeline's lock file, `make secrets` and `make advisories`
+test-tools: build-tools ## Test what is in tools/, the lock file of the pipeline, and `make measure-aws`
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
@@ -93,6 +96,11 @@ reproduce: build-tools ## Build the zips twice, from clean, and compare them (AR
 
 bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
+
+measure-aws: build-tools ## Measure a deployed stage on AWS: docs/performance.md (URL=https://..., STAGE=DEV; PRODUCT=id, STARTS=20, OUTPUT=file)
+	@python3 scripts/measure-aws.py "$(or $(URL),$(error URL is missing))" "$(or $(STAGE),$(error STAGE is missing))" \
+	  --service "$(SERVICE)" $(if $(PRODUCT),--product "$(PRODUCT)") $(if $(STARTS),--starts "$(STARTS)") \
+	  $(if $(OUTPUT),| tee "$(OUTPUT)")
 
 bench-instructions: release ## Count instructions and the bytes of the zips, against bench/limits.toml (needs faketime, qemu-user)
 	$(BUILD)
