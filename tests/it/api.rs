@@ -1,5 +1,5 @@
 //! What a caller sees: every row of the contract, over HTTP.
-//! `UPDATE_EXPECT=1 cargo test` rewrites the answers; read the diff.
+//! `UPDATE_EXPECT=1 cargo test` rewrites the responses; read the diff.
 
 use std::io::Write;
 
@@ -7,22 +7,22 @@ use expect_test::{Expect, expect};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use reqwest::{Method, RequestBuilder};
-use tests::{Catalog, echo, product, told};
+use tests::{Catalog, echo, product, transcript};
 
 const ECHO: &str =
     r#"{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}"#;
 
-/// Sends the requests one after the other to a new catalog and compares all answers.
+/// Sends the requests one after the other to a new catalog and compares all responses.
 async fn check<const N: usize>(
     requests: impl Fn(&Catalog) -> [RequestBuilder; N],
-    answers: Expect,
+    responses: Expect,
 ) {
     let catalog = Catalog::start().await;
     let mut all = String::new();
     for request in requests(&catalog) {
-        all = all + &told(request).await + "\n";
+        all = all + &transcript(request).await + "\n";
     }
-    answers.assert_eq(&all);
+    responses.assert_eq(&all);
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,7 +46,7 @@ async fn a_created_product_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_product_again_is_answered_and_written_once() {
+async fn the_same_product_again_gets_a_response_and_is_written_once() {
     let with_a_number =
         r#"{"price":89.990,"id":"1001","description":"Smart speaker","title":"Amazon Echo"}"#;
     check(
@@ -379,7 +379,7 @@ async fn what_is_too_large_is_refused() {
             .create(body)
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
             .status()
             .as_u16()
     };
@@ -575,7 +575,7 @@ async fn any_id_is_found_again() {
             .create(sent.to_string())
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(created.status(), 201, "{id}");
         let location = created.headers()["location"]
             .to_str()
@@ -584,7 +584,7 @@ async fn any_id_is_found_again() {
         let created = created.bytes().await.expect("a body");
 
         for request in [catalog.find(id), catalog.request(Method::GET, &location)] {
-            let found = request.send().await.expect("an answer");
+            let found = request.send().await.expect("a response");
             assert_eq!(found.status(), 200, "{id} at {location}");
             assert_eq!(found.bytes().await.expect("a body"), created, "{id}");
         }
@@ -598,7 +598,7 @@ async fn an_id_that_no_path_can_carry_is_refused() {
     for id in [
         "", " ", "a ", "\u{a0}a", ".", "..", "a\u{0}", "a\nb", "\u{7f}", "\u{85}b", &too_long,
     ] {
-        let refused = told(catalog.create(product(id, "t", "d", "1").to_string())).await;
+        let refused = transcript(catalog.create(product(id, "t", "d", "1").to_string())).await;
         assert!(refused.starts_with("422"), "{id:?}: {refused}");
         assert!(
             refused.contains(r#""errors":[{"pointer":"/id","detail":"must "#),
@@ -611,7 +611,7 @@ async fn an_id_that_no_path_can_carry_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_price_is_exact_and_has_one_form() {
     let all_38 = "9".repeat(38);
-    let all_38_answered = format!("\"{all_38}.00\"");
+    let all_38_returned = format!("\"{all_38}.00\"");
     let all_38_with_zeros = format!("\"{all_38}.000\"");
     let catalog = Catalog::start().await;
     for (n, (sent, answered)) in [
@@ -632,9 +632,9 @@ async fn a_price_is_exact_and_has_one_form() {
             "12345678901234567890.123456789012345678",
             "\"12345678901234567890.123456789012345678\"",
         ),
-        (&all_38, &all_38_answered),
-        // What was answered can be sent again.
-        (&all_38_with_zeros, &all_38_answered),
+        (&all_38, &all_38_returned),
+        // What was returned can be sent again.
+        (&all_38_with_zeros, &all_38_returned),
     ]
     .into_iter()
     .enumerate()
@@ -644,9 +644,13 @@ async fn a_price_is_exact_and_has_one_form() {
         let expected =
             format!(r#"{{"id":"{id}","title":"t","description":"d","price":{answered}}}"#);
         for request in [catalog.create(body), catalog.find(&id)] {
-            let answer = request.send().await.expect("an answer");
-            assert!(answer.status().is_success(), "{sent}: {}", answer.status());
-            assert_eq!(answer.text().await.expect("a body"), expected, "{sent}");
+            let response = request.send().await.expect("a response");
+            assert!(
+                response.status().is_success(),
+                "{sent}: {}",
+                response.status()
+            );
+            assert_eq!(response.text().await.expect("a body"), expected, "{sent}");
         }
     }
 }
@@ -689,7 +693,7 @@ async fn what_is_no_price_is_refused() {
         &digits_39,
     ] {
         let body = format!(r#"{{"id":"1","title":"t","description":"d","price":{price}}}"#);
-        let refused = told(catalog.create(body)).await;
+        let refused = transcript(catalog.create(body)).await;
         assert!(refused.starts_with("422"), "{price}: {refused}");
         assert!(
             refused.contains(r#""errors":[{"pointer":"/price","detail":"must "#),
@@ -720,7 +724,7 @@ async fn texts_come_back_byte_for_byte() {
                 .create(sent.to_string())
                 .send()
                 .await
-                .expect("an answer")
+                .expect("a response")
                 .status(),
             201,
             "{text:?}"
@@ -729,19 +733,19 @@ async fn texts_come_back_byte_for_byte() {
             .find(&n.to_string())
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         let found: serde_json::Value =
             serde_json::from_slice(&found.bytes().await.expect("a body")).expect("JSON");
         assert_eq!(found, sent);
     }
 }
 
-/// An answer stays below the 6 MB that Lambda lets through, whatever names a caller invents.
+/// A response stays below the 6 MB that Lambda lets through, whatever names a caller invents.
 #[tokio::test(start_paused = true)]
-async fn an_answer_about_unknown_fields_is_bounded() {
+async fn a_response_about_unknown_fields_is_bounded() {
     let catalog = Catalog::start().await;
     let many: Vec<_> = (0..100_000).map(|n| format!("\"field {n}\":0")).collect();
-    let refused = told(catalog.create(format!("{{{}}}", many.join(",")))).await;
+    let refused = transcript(catalog.create(format!("{{{}}}", many.join(",")))).await;
     assert!(refused.len() < 1024 * 1024, "{} bytes", refused.len());
     assert!(
         refused.contains("more unknown fields"),

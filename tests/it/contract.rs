@@ -1,4 +1,4 @@
-//! The answers agree with openapi.yaml: each documented status is seen, and nothing else.
+//! The responses agree with openapi.yaml: each documented status is seen, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -37,16 +37,16 @@ impl Contract {
         contract
     }
 
-    /// The documented answers of an operation, by status.
-    fn answers(&self, (method, path): (&str, &str)) -> &serde_json::Map<String, Value> {
+    /// The documented responses of an operation, by status.
+    fn responses(&self, (method, path): (&str, &str)) -> &serde_json::Map<String, Value> {
         self.0["paths"][path][method]["responses"]
             .as_object()
             .expect("responses")
     }
 
-    /// The examples of an answer, and the schema that they must have.
-    fn examples<'a>(&'a self, answer: &'a Value) -> impl Iterator<Item = (&'a Value, &'a Value)> {
-        let content = self.resolve(answer)["content"].as_object();
+    /// The examples of a response, and the schema that they must have.
+    fn examples<'a>(&'a self, response: &'a Value) -> impl Iterator<Item = (&'a Value, &'a Value)> {
+        let content = self.resolve(response)["content"].as_object();
         content.into_iter().flatten().flat_map(|(_, media)| {
             let named = media["examples"].as_object().into_iter().flatten();
             let named = named.map(|(_, example)| &self.resolve(example)["value"]);
@@ -88,16 +88,16 @@ impl Contract {
             .collect()
     }
 
-    /// Sends the request and holds its answer to the contract; gives its status and its problem.
+    /// Sends the request and holds its response to the contract; gives its status and its problem.
     async fn hold(&self, operation: (&str, &str), request: RequestBuilder) -> Told {
-        let answer = send(request).await;
-        let status = answer.status().as_u16().to_string();
+        let response = send(request).await;
+        let status = response.status().as_u16().to_string();
         let at = format!("{operation:?} {status}");
-        let documented = self.resolve(self.answers(operation).get(&status).expect(&at));
+        let documented = self.resolve(self.responses(operation).get(&status).expect(&at));
 
         for (name, header) in documented["headers"].as_object().into_iter().flatten() {
             let header = self.resolve(header);
-            let value = match answer.headers().get(name) {
+            let value = match response.headers().get(name) {
                 None if header["required"] != true => continue,
                 value => value.expect(&at).to_str().expect("text"),
             };
@@ -108,13 +108,13 @@ impl Contract {
             let value = number.map_or_else(|| json!(value), |number| json!(number));
             self.check(&header["schema"], &value, &at);
         }
-        let media_type = answer
+        let media_type = response
             .headers()
             .get("content-type")
             .map(|value| value.to_str().expect("text").to_owned());
-        let body = answer.text().await.expect("text");
+        let body = response.text().await.expect("text");
         let problem = match (documented["content"].as_object(), media_type) {
-            // API Gateway gives every answer a media type, also where there is nothing.
+            // API Gateway gives every response a media type, also where there is nothing.
             (None, _) => {
                 assert_eq!(body, "", "{at}");
                 None
@@ -136,10 +136,10 @@ async fn send(request: RequestBuilder) -> Response {
     let mut attempts = 0;
     loop {
         let again = request.try_clone().expect("a body in memory");
-        let answer = again.send().await.expect("an answer");
+        let response = again.send().await.expect("a response");
         attempts += 1;
-        if answer.status() != StatusCode::TOO_MANY_REQUESTS || attempts == 10 {
-            return answer;
+        if response.status() != StatusCode::TOO_MANY_REQUESTS || attempts == 10 {
+            return response;
         }
         // A real second, which tokio's paused clock would skip.
         std::thread::sleep(Duration::from_secs(1));
@@ -158,11 +158,11 @@ async fn refusing(status: StatusCode, code: &'static str) -> Catalog {
 /// A status, and the name of the problem if it is one.
 type Told = (String, Option<String>);
 
-/// What was answered, by operation.
+/// The responses that were seen, by operation.
 type Seen = BTreeSet<((&'static str, &'static str), Told)>;
 
-/// Gets every answer that depends on nothing but the request.
-async fn answers(contract: &Contract, client: &Client) -> Seen {
+/// Gets every response that depends on nothing but the request.
+async fn responses(contract: &Contract, client: &Client) -> Seen {
     let new = echo("contract").to_string();
     let other = product("contract", "Another", "", "1").to_string();
     let large = product("large", "Large", &"x".repeat(400 * 1024), "1").to_string();
@@ -188,7 +188,7 @@ async fn answers(contract: &Contract, client: &Client) -> Seen {
     seen
 }
 
-/// Every answer in the contract, but for those that API Gateway alone gives.
+/// Every response in the contract, but for those that API Gateway alone gives.
 fn documented(contract: &Contract) -> Seen {
     let of_functions: BTreeSet<_> = problems_of_functions()
         .map(|problem| problem.name)
@@ -197,8 +197,8 @@ fn documented(contract: &Contract) -> Seen {
         .collect();
     let mut documented = Seen::new();
     for operation in [CREATE, FIND] {
-        for (status, answer) in contract.answers(operation) {
-            let bodies: Vec<_> = contract.examples(answer).map(|(_, body)| body).collect();
+        for (status, response) in contract.responses(operation) {
+            let bodies: Vec<_> = contract.examples(response).map(|(_, body)| body).collect();
             let mut problems = bodies
                 .iter()
                 .map(|body| Problem::name_in(body))
@@ -258,7 +258,7 @@ fn custom<T: DeserializeOwned>(name: &str) -> T {
     serde_yaml_ng::from_value(stack["custom"][name].clone()).expect(name)
 }
 
-/// What API Gateway answers with by itself.
+/// What API Gateway responses with by itself.
 fn problems_of_api_gateway() -> Vec<Problem> {
     #[derive(Deserialize)]
     struct Response {
@@ -348,7 +348,7 @@ async fn every_documented_answer_is_given_and_no_other() {
     let echo = echo("1001").to_string();
 
     let catalog = Catalog::start().await;
-    let mut seen = answers(&contract, &catalog).await;
+    let mut seen = responses(&contract, &catalog).await;
     for (operation, request) in [
         (CREATE, busy.create(echo.clone())),
         (CREATE, forbidden.create(echo)),
@@ -368,7 +368,7 @@ async fn a_deployed_api_keeps_the_contract() {
     let contract = Contract::closed();
     let client = Client::of(&url);
 
-    let seen = answers(&contract, &client).await;
+    let seen = responses(&contract, &client).await;
     // A DynamoDB that refuses cannot be had there.
     let mut expected = documented(&contract);
     expected.retain(|(_, (status, _))| !status.starts_with('5'));
@@ -377,22 +377,22 @@ async fn a_deployed_api_keeps_the_contract() {
     draws_the_line_where_the_contract_does(&contract, &client).await;
 }
 
-/// Each answer shows a body or a header, and each problem is shown with each of its titles.
+/// Each response shows a body or a header, and each problem is shown with each of its titles.
 #[test]
-fn every_answer_and_every_problem_has_an_example_and_it_is_true() {
+fn every_response_and_every_problem_has_an_example_and_it_is_true() {
     let contract = Contract::closed();
     let mut shown = BTreeSet::new();
     for operation in [CREATE, FIND] {
-        for (status, answer) in contract.answers(operation) {
+        for (status, response) in contract.responses(operation) {
             let at = format!("{operation:?} {status}");
             let mut examples = 0;
-            let headers = contract.resolve(answer)["headers"].as_object();
+            let headers = contract.resolve(response)["headers"].as_object();
             for header in headers.into_iter().flatten() {
                 let header = contract.resolve(header.1);
                 contract.check(&header["schema"], &header["example"], &at);
                 examples += 1;
             }
-            for (schema, example) in contract.examples(answer) {
+            for (schema, example) in contract.examples(response) {
                 contract.check(schema, example, &at);
                 examples += 1;
                 if let Some(name) = Problem::name_in(example) {
@@ -420,9 +420,9 @@ fn responses_are_open_for_clients_and_closed_for_us_and_requests_are_closed() {
         echo("1001"),
     )];
     for operation in [CREATE, FIND] {
-        for (_, answer) in contract.answers(operation) {
-            let answer = contract.examples(answer);
-            examples.extend(answer.map(|(schema, example)| (schema.clone(), example.clone())));
+        for (_, response) in contract.responses(operation) {
+            let response = contract.examples(response);
+            examples.extend(response.map(|(schema, example)| (schema.clone(), example.clone())));
         }
     }
     for (schema, example) in examples {
@@ -487,13 +487,13 @@ async fn draws_the_line_where_the_contract_does(contract: &Contract, client: &Cl
     ] {
         let mut body = product(&format!("{} {field}", taken.len()), "t", "d", "1.00");
         body[field] = value;
-        let answer = send(client.create(body.to_string())).await;
+        let response = send(client.create(body.to_string())).await;
         let errors = contract.errors(&schema, &body);
         assert_eq!(
-            answer.status() == 201,
+            response.status() == 201,
             errors.is_empty(),
             "{body}: {} {errors:?}",
-            answer.status()
+            response.status()
         );
         taken.push(errors.is_empty());
     }

@@ -1,4 +1,4 @@
-//! What a caller sees when DynamoDB throttles, fails, loses an answer or is away.
+//! What a caller sees when DynamoDB throttles, fails, loses a response or is away.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use expect_test::expect;
 use local::{Function, LocalDynamoDb};
 use reqwest::RequestBuilder;
 use serde_json::Value;
-use tests::{Catalog, told};
+use tests::{Catalog, transcript};
 use tokio::net::TcpListener;
 use tokio::time::{Duration, Instant};
 use tracing_subscriber::fmt;
@@ -39,7 +39,7 @@ async fn serve(app: Router) -> String {
     url
 }
 
-/// A DynamoDB that answers every call alike, and how often it was called.
+/// A DynamoDB that responses every call alike, and how often it was called.
 async fn always(status: u16, body: &'static str) -> (String, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -84,7 +84,7 @@ async fn what_a_retry_can_heal_is_retried_and_then_unavailable() {
         let catalog = Catalog::start_with(&url).await;
         for request in both(&catalog) {
             calls.store(0, SeqCst);
-            assert_eq!(told(request).await, UNAVAILABLE, "{body}");
+            assert_eq!(transcript(request).await, UNAVAILABLE, "{body}");
             assert!(calls.load(SeqCst) > 3, "{body}");
         }
     }
@@ -95,18 +95,21 @@ async fn what_is_away_is_unavailable() {
     // A port where nobody can listen; a free one could be another test's by now.
     let catalog = Catalog::start_with("http://127.0.0.1:1").await;
     for request in both(&catalog) {
-        assert_eq!(told(request).await, UNAVAILABLE);
+        assert_eq!(transcript(request).await, UNAVAILABLE);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_no_json_is_unavailable() {
+async fn a_response_that_is_no_json_is_unavailable() {
     let (url, _) = always(200, "canary").await;
     let catalog = Catalog::start_with(&url).await;
     for request in both(&catalog) {
-        let answer = told(request).await;
-        assert!(answer.starts_with("503 Service Unavailable\n"), "{answer}");
-        assert!(!answer.contains("canary"), "{answer}");
+        let response = transcript(request).await;
+        assert!(
+            response.starts_with("503 Service Unavailable\n"),
+            "{response}"
+        );
+        assert!(!response.contains("canary"), "{response}");
     }
 }
 
@@ -124,9 +127,9 @@ async fn a_silent_dynamodb_is_given_up_at_the_deadline() {
         (Function::Find, include_str!("../events/find-on-DEV.json")),
     ] {
         let start = Instant::now();
-        let answer = function.invoke(&products, event).await.expect("an answer");
+        let response = function.invoke(&products, event).await.expect("a response");
         let took = start.elapsed();
-        assert_eq!(answer["statusCode"], 503, "{answer}");
+        assert_eq!(response["statusCode"], 503, "{response}");
         // Tokio's timers are exact to a millisecond.
         let late = took.abs_diff(ProductRepository::DEADLINE);
         assert!(late < Duration::from_millis(5), "{took:?}");
@@ -144,28 +147,28 @@ async fn what_only_we_can_mend_is_our_mistake() {
         let catalog = Catalog::start_with(&url).await;
         for request in both(&catalog) {
             calls.store(0, SeqCst);
-            assert_eq!(told(request).await, OUR_MISTAKE, "{body}");
+            assert_eq!(transcript(request).await, OUR_MISTAKE, "{body}");
             assert_eq!(calls.load(SeqCst), 1, "{body}");
         }
     }
 }
 
-/// The put is kept, its answer is lost, and the SDK's second try is refused by the product itself.
+/// The put is kept, its response is lost, and the SDK's retry is refused by the product itself.
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_answer_is_lost_is_answered_as_a_success() {
+async fn a_write_whose_response_is_lost_succeeds() {
     let behind = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let url = behind.url();
     let client = reqwest::Client::new();
     let calls = Arc::new(AtomicUsize::new(0));
     let lossy = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
-        let answer = client
+        let response = client
             .post(&url)
             .headers(headers)
             .body(body)
             .send()
             .await
-            .expect("an answer");
-        let (status, body) = (answer.status(), answer.bytes().await.expect("a body"));
+            .expect("a response");
+        let (status, body) = (response.status(), response.bytes().await.expect("a body"));
         if calls.fetch_add(1, SeqCst) == 0 {
             assert_eq!(status, 200, "the first put is kept");
             return (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new());
@@ -179,9 +182,9 @@ async fn a_write_whose_answer_is_lost_is_answered_as_a_success() {
         idempotent-replayed: true
         {"id":"1001","title":"Amazon Echo","description":"canary in a product","price":"89.99"}
     "#]]
-    .assert_eq(&told(catalog.create(ECHO)).await);
+    .assert_eq(&transcript(catalog.create(ECHO)).await);
     assert!(
-        told(catalog.find("1001"))
+        transcript(catalog.find("1001"))
             .await
             .contains("canary in a product")
     );
@@ -226,7 +229,7 @@ async fn a_refused_write_without_the_stored_item_is_compared_with_it() {
     assert_eq!(status(catalog.create(other.clone())).await, 409);
     assert_eq!(status(direct.find("1001")).await, 200);
     deleted.store(1, SeqCst);
-    assert_eq!(told(catalog.create(other)).await, UNAVAILABLE);
+    assert_eq!(transcript(catalog.create(other)).await, UNAVAILABLE);
 }
 
 /// The clock stands still but for time-outs, so that other work on this machine is no part of it.
@@ -301,9 +304,11 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         } else {
             catalog.create(ECHO)
         };
-        let answer = request.send().await.expect("an answer");
-        assert_eq!(answer.status(), status, "{url}");
-        let request_id = answer.headers()["x-amzn-requestid"].to_str().expect("text");
+        let response = request.send().await.expect("a response");
+        assert_eq!(response.status(), status, "{url}");
+        let request_id = response.headers()["x-amzn-requestid"]
+            .to_str()
+            .expect("text");
         request_ids.push(request_id.to_owned());
     }
     // Each error of DynamoDB, by its code.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use tests::{Catalog, answers_well, product, products_at, share};
+use tests::{Catalog, product, products_at, responds_well, share};
 use tokio::runtime::Builder;
 
 const CREATE: &str = include_str!("../events/create-on-DEV.json");
@@ -31,20 +31,24 @@ fn with(event: &str, changes: &[(&str, Value)]) -> String {
     event.to_string()
 }
 
-/// The status, the problem's name if it is one, and the whole answer.
-async fn told(function: Function, products: &ProductRepository, event: &str) -> (String, Value) {
-    let answer = function.invoke(products, event).await.expect("an answer");
+/// The status, the problem's name if it is one, and the whole response.
+async fn outcome_of(
+    function: Function,
+    products: &ProductRepository,
+    event: &str,
+) -> (String, Value) {
+    let response = function.invoke(products, event).await.expect("a response");
     // A 304 has none.
-    let body = answer["body"].as_str().filter(|body| !body.is_empty());
+    let body = response["body"].as_str().filter(|body| !body.is_empty());
     let body: Value = serde_json::from_str(body.unwrap_or("null")).expect("JSON");
     let name = body["type"]
         .as_str()
         .and_then(|name| name.split(':').next_back());
-    let told = format!("{} {}", answer["statusCode"], name.unwrap_or_default());
-    (told.trim_end().to_owned(), answer)
+    let outcome = format!("{} {}", response["statusCode"], name.unwrap_or_default());
+    (outcome.trim_end().to_owned(), response)
 }
 
-/// Bodies as they come in events: told what they are, and that the function lives on.
+/// Bodies as they come in events: each gets its outcome, and the function continues.
 #[tokio::test(start_paused = true)]
 async fn a_hostile_body_gets_a_clear_error() {
     let products = &products().await;
@@ -53,7 +57,7 @@ async fn a_hostile_body_gets_a_clear_error() {
     let deep =
         |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
     let title = |text: &str| format!(r#"{{"id":"1","title":"{text}","description":"","price":1}}"#);
-    for (body, answer) in [
+    for (body, response) in [
         // Deep nesting, open and closed.
         (deep("[", ""), "400 malformed-body"),
         (deep("[", "]"), "422 invalid-product"),
@@ -111,17 +115,17 @@ async fn a_hostile_body_gets_a_clear_error() {
         ),
     ] {
         let event = with(CREATE, &[("/body", body.clone().into())]);
-        let (got, _) = told(Function::Create, products, &event).await;
-        assert_eq!(got, answer, "{}", &body[..body.len().min(100)]);
+        let (got, _) = outcome_of(Function::Create, products, &event).await;
+        assert_eq!(got, response, "{}", &body[..body.len().min(100)]);
     }
-    let (got, _) = told(Function::Create, products, CREATE).await;
+    let (got, _) = outcome_of(Function::Create, products, CREATE).await;
     assert_eq!(got, "201");
 }
 
 #[tokio::test(start_paused = true)]
 async fn bytes_come_as_base64_and_broken_base64_is_refused() {
     let products = &products().await;
-    for (base64, answer) in [
+    for (base64, response) in [
         // {"id":"1","title":"t","description":"","price":1}
         (
             "eyJpZCI6IjEiLCJ0aXRsZSI6InQiLCJkZXNjcmlwdGlvbiI6IiIsInByaWNlIjoxfQ==",
@@ -140,10 +144,10 @@ async fn bytes_come_as_base64_and_broken_base64_is_refused() {
         ("é", "400 malformed-request"),
     ] {
         let changes = [("/body", base64.into()), ("/isBase64Encoded", true.into())];
-        let (got, refused) = told(Function::Create, products, &with(CREATE, &changes)).await;
-        assert_eq!(got, answer, "{base64}");
+        let (got, refused) = outcome_of(Function::Create, products, &with(CREATE, &changes)).await;
+        assert_eq!(got, response, "{base64}");
         let media_type = &refused["headers"]["content-type"];
-        let expected = if answer == "201" {
+        let expected = if response == "201" {
             "application/json"
         } else {
             "application/problem+json"
@@ -156,13 +160,13 @@ async fn bytes_come_as_base64_and_broken_base64_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
     let products = &products().await;
-    told(Function::Create, products, CREATE).await;
+    outcome_of(Function::Create, products, CREATE).await;
     for value in ["é", "\u{0}", "a\r\nset-cookie: b", "\u{202e}", "\u{7f}"] {
         for (form, value) in [
             ("/headers/X-Name", json!(value)),
             ("/multiValueHeaders/X-Name", json!([value, "a"])),
         ] {
-            let (got, _) = told(
+            let (got, _) = outcome_of(
                 Function::Find,
                 products,
                 &with(FIND, &[(form, value.clone())]),
@@ -172,13 +176,16 @@ async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
         }
         let event = with(FIND_ON_AN_HTTP_API, &[("/headers/x-name", value.into())]);
         assert_eq!(
-            told(Function::Find, products, &event).await.0,
+            outcome_of(Function::Find, products, &event).await.0,
             "200",
             "{value}"
         );
     }
     let bad_name = with(FIND, &[("/headers/a b", "c".into())]);
-    assert_eq!(told(Function::Find, products, &bad_name).await.0, "200");
+    assert_eq!(
+        outcome_of(Function::Find, products, &bad_name).await.0,
+        "200"
+    );
 
     let etag = "\"af229eaf547f3979e936799d359af4af\"";
     for lines in [json!([etag, "\"other\""]), json!(["\"other\"", etag])] {
@@ -188,7 +195,7 @@ async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
             ("/multiValueHeaders/If-None-Match", lines),
         ];
         assert_eq!(
-            told(Function::Find, products, &with(FIND, &changes))
+            outcome_of(Function::Find, products, &with(FIND, &changes))
                 .await
                 .0,
             "304"
@@ -197,10 +204,10 @@ async fn headers_that_are_no_text_are_left_out_and_all_lines_of_one_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_strange_in_a_request_is_answered() {
+async fn an_unusual_request_gets_a_response() {
     let products = &products().await;
-    told(Function::Create, products, CREATE).await;
-    for (event, changes, answer) in [
+    outcome_of(Function::Create, products, CREATE).await;
+    for (event, changes, response) in [
         (FIND, vec![("/headers/Host", json!("a b/@:99999"))], "200"),
         (
             FIND,
@@ -257,8 +264,8 @@ async fn what_is_strange_in_a_request_is_answered() {
             "404 product-not-found",
         ),
     ] {
-        let (got, answered) = told(Function::Find, products, &with(event, &changes)).await;
-        assert_eq!(got, answer, "{changes:?}");
+        let (got, answered) = outcome_of(Function::Find, products, &with(event, &changes)).await;
+        assert_eq!(got, response, "{changes:?}");
         // In the form that both kinds of API take.
         assert!(answered["headers"]["content-type"].is_string());
     }
@@ -268,7 +275,7 @@ async fn what_is_strange_in_a_request_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn half_a_surrogate_pair_is_malformed_wherever_it_is() {
     let products = &products().await;
-    told(Function::Create, products, CREATE).await;
+    outcome_of(Function::Create, products, CREATE).await;
     for (function, event, pointer) in [
         (Function::Create, CREATE, "/body"),
         (Function::Create, CREATE, "/headers/X-Name"),
@@ -281,7 +288,7 @@ async fn half_a_surrogate_pair_is_malformed_wherever_it_is() {
         for half in [r"\ud800", r"\udc00", r"\ud800\ud800", r"\udc00\ud800"] {
             let event = with(event, &[(pointer, "here".into())]);
             let event = event.replace("\"here\"", &format!("\"{half}\""));
-            let (got, _) = told(function, products, &event).await;
+            let (got, _) = outcome_of(function, products, &event).await;
             assert_eq!(got, "400 malformed-request", "{pointer} {half}");
         }
     }
@@ -300,7 +307,7 @@ async fn an_id_is_decoded_once_whatever_the_format_of_the_event() {
         ("%25", "%25", Some("1.0")),
     ] {
         let body = product(stored, stored, "", "1").to_string();
-        told(
+        outcome_of(
             Function::Create,
             products,
             &with(CREATE, &[("/body", body.into())]),
@@ -308,7 +315,7 @@ async fn an_id_is_decoded_once_whatever_the_format_of_the_event() {
         .await;
         let mut changes = vec![("/pathParameters/id", json!(parameter))];
         changes.extend(version.map(|version| ("/version", json!(version))));
-        let (got, found) = told(Function::Find, products, &with(FIND, &changes)).await;
+        let (got, found) = outcome_of(Function::Find, products, &with(FIND, &changes)).await;
         assert_eq!(got, "200", "{parameter} {version:?}");
         let found: Value =
             serde_json::from_str(found["body"].as_str().expect("a body")).expect("JSON");
@@ -337,7 +344,7 @@ async fn a_content_coding_is_refused_only_if_the_body_is_not_json() {
             ("/isBase64Encoded", json!(is_base64)),
             ("/multiValueHeaders/Content-Encoding", json!([coding])),
         ];
-        let (got, response) = told(Function::Create, products, &with(CREATE, &changes)).await;
+        let (got, response) = outcome_of(Function::Create, products, &with(CREATE, &changes)).await;
         assert_eq!(got, expected, "{coding} {body}");
         let accepted = &response["headers"]["accept-encoding"];
         assert_eq!(
@@ -348,19 +355,19 @@ async fn a_content_coding_is_refused_only_if_the_body_is_not_json() {
     }
 }
 
-/// What the fuzzer found: a name given twice is no reason to answer nothing.
+/// What the fuzzer found: a name given twice is no reason to response nothing.
 #[tokio::test(start_paused = true)]
-async fn an_event_that_says_a_thing_twice_is_answered() {
+async fn an_event_that_says_a_thing_twice_gets_a_response() {
     let twice =
         |event: &str| event.replacen("\"requestId\"", "\"requestId\": \"1\", \"requestId\"", 1);
     let products = &products().await;
     for event in [FIND, FIND_ON_AN_HTTP_API] {
-        let (answer, _) = told(Function::Find, products, &twice(event)).await;
-        assert_eq!(answer, "404 product-not-found");
+        let (response, _) = outcome_of(Function::Find, products, &twice(event)).await;
+        assert_eq!(response, "404 product-not-found");
     }
 }
 
-/// A function that was wired to something else says so, and lives on: a wrong answer would look
+/// A function that was wired to something else says so, and lives on: a wrong response would look
 /// right.
 #[tokio::test(start_paused = true)]
 async fn an_event_of_another_kind_is_an_error() {
@@ -402,7 +409,7 @@ async fn an_event_of_another_kind_is_an_error() {
         ],
     );
     assert_eq!(
-        told(Function::Find, products, &url).await.0,
+        outcome_of(Function::Find, products, &url).await.0,
         "404 product-not-found"
     );
 }
@@ -429,7 +436,7 @@ async fn no_id_injects_a_header() {
             .create(sent.to_string())
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(created.status(), 201, "{id:?}");
         assert!(created.headers().get("set-cookie").is_none());
         let location = created.headers()["location"]
@@ -445,7 +452,7 @@ async fn no_id_injects_a_header() {
             .request(reqwest::Method::GET, &location)
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         let found = found.bytes().await.expect("a body");
         assert_eq!(serde_json::from_slice::<Value>(&found).expect("JSON"), sent);
     }
@@ -460,12 +467,12 @@ async fn no_id_injects_a_header() {
             .create(product(id, "t", "", "1").to_string())
             .send()
             .await;
-        assert_eq!(refused.expect("an answer").status(), 422, "{id:?}");
+        assert_eq!(refused.expect("a response").status(), 422, "{id:?}");
     }
     // The caller's path is API Gateway's to match, but if it were not:
     let path = json!("/é\r\nset-cookie: b/product/create");
     let event = with(CREATE, &[("/requestContext/path", path)]);
-    let (got, created) = told(Function::Create, &products().await, &event).await;
+    let (got, created) = outcome_of(Function::Create, &products().await, &event).await;
     assert_eq!(got, "201");
     assert_eq!(
         created["headers"]["location"],
@@ -473,9 +480,9 @@ async fn no_id_injects_a_header() {
     );
 }
 
-/// Every answer says that it is what it says, and whether it may be kept.
+/// Every response says that it is what it says, and whether it may be kept.
 #[tokio::test(start_paused = true)]
-async fn every_answer_has_its_security_headers() {
+async fn every_response_has_its_security_headers() {
     let catalog = Catalog::start().await;
     let mut seen = BTreeMap::new();
     let sent = || product("1001", "t", "", "1.00").to_string();
@@ -495,10 +502,10 @@ async fn every_answer_has_its_security_headers() {
         catalog.request(reqwest::Method::DELETE, "/"),
         Catalog::start_with("http://127.0.0.1:1").await.find("1001"),
     ] {
-        let answer = request.send().await.expect("an answer");
-        let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+        let response = request.send().await.expect("a response");
+        let header = |name: &str| response.headers()[name].to_str().expect("text").to_owned();
         assert_eq!(header("x-content-type-options"), "nosniff");
-        seen.insert(answer.status().as_u16(), header("cache-control"));
+        seen.insert(response.status().as_u16(), header("cache-control"));
     }
     let no_store = [201, 400, 404, 409, 413, 415, 422, 503].map(|status| (status, "no-store"));
     // A product may be kept, and asked for each time; one that was
@@ -599,7 +606,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
 
 /// Stands in for the fuzzer (`make fuzz`) in every run.
 #[test]
-fn any_event_is_answered_well() {
+fn any_event_gets_a_good_response() {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
@@ -611,9 +618,9 @@ fn any_event_is_answered_well() {
     };
     TestRunner::new(config)
         .run(&events(), |(function, event)| {
-            let fine = runtime.block_on(answers_well(function, &products, &event));
+            let fine = runtime.block_on(responds_well(function, &products, &event));
             prop_assert_eq!(fine, Ok(()), "{}", event);
             Ok(())
         })
-        .expect("every event is answered well");
+        .expect("every event gets a good response");
 }

@@ -1,4 +1,4 @@
-//! What API Gateway sees: events as it sends them in, proxy answers out.
+//! What API Gateway sees: events as it sends them in, proxy responses out.
 
 use expect_test::{Expect, expect};
 use local::{Function, LocalDynamoDb};
@@ -6,21 +6,21 @@ use serde_json::Value;
 use tests::products_at;
 
 /// Sends the events one after the other to the functions over a new
-/// table, and compares the answers.
-async fn check<const N: usize>(events: [(Function, &str); N], answers: Expect) {
+/// table, and compares the responses.
+async fn check<const N: usize>(events: [(Function, &str); N], responses: Expect) {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let products = products_at(&dynamodb.url());
     let mut all = String::new();
     for (function, event) in events {
-        let answer = function.invoke(&products, event).await.expect("an answer");
-        all = format!("{all}{answer:#}\n");
+        let response = function.invoke(&products, event).await.expect("a response");
+        all = format!("{all}{response:#}\n");
     }
-    answers.assert_eq(&all);
+    responses.assert_eq(&all);
 }
 
 /// The id is `a b/1001`: API Gateway sends it percent-encoded, and `Location` has it so.
 #[tokio::test(start_paused = true)]
-async fn a_rest_api_answers_under_its_stage() {
+async fn a_rest_api_responds_under_its_stage() {
     check(
         [
             (Function::Create, include_str!("../events/create-on-DEV.json")),
@@ -199,7 +199,7 @@ async fn the_path_is_decoded_once() {
     let created = Function::Create
         .invoke(&products, &create.to_string())
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(created["headers"]["location"], "/DEV/product/find/100%2525");
 
     let rest = include_str!("../events/find-on-DEV.json");
@@ -213,7 +213,7 @@ async fn the_path_is_decoded_once() {
         let found = Function::Find
             .invoke(&products, &event)
             .await
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(found["statusCode"], status, "{event}");
     }
 }

@@ -79,12 +79,12 @@ fn any_product_created_is_found_equal() {
             .create(sent.to_string())
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         // The generator makes the same short id twice now and then.
         prop_assume!(created.status() != 409);
         prop_assert!(created.status().is_success(), "{}", created.status());
         let created = created.bytes().await.expect("a body");
-        let found = catalog.find(&id).send().await.expect("an answer");
+        let found = catalog.find(&id).send().await.expect("a response");
         prop_assert_eq!(found.status(), 200);
         prop_assert_eq!(&found.bytes().await.expect("a body"), &created);
         let answered: Value = serde_json::from_slice(&created).expect("JSON");
@@ -109,14 +109,14 @@ fn value_of(decimal: &str) -> &str {
 }
 
 #[test]
-fn no_json_is_answered_with_a_failure_of_ours() {
+fn no_json_gets_a_failure_of_ours() {
     holds(20_000, &bodies(), &async |catalog, body| {
-        let answer = catalog
+        let response = catalog
             .create(body.to_string())
             .send()
             .await
-            .expect("an answer");
-        let status = answer.status().as_u16();
+            .expect("a response");
+        let status = response.status().as_u16();
         prop_assert!(
             [200, 201, 409, 422].contains(&status),
             "{status} for {body}"
@@ -126,17 +126,17 @@ fn no_json_is_answered_with_a_failure_of_ours() {
 }
 
 #[test]
-fn no_bytes_are_answered_with_a_failure_of_ours() {
+fn no_bytes_get_a_failure_of_ours() {
     holds(20_000, &vec(any::<u8>(), 0..200), &async |catalog, body| {
-        let answer = catalog
+        let response = catalog
             .create(body.clone())
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         prop_assert!(
-            [400, 422].contains(&answer.status().as_u16()),
+            [400, 422].contains(&response.status().as_u16()),
             "{} for {body:?}",
-            answer.status()
+            response.status()
         );
         Ok(())
     });
@@ -151,12 +151,12 @@ async fn of_many_creators_of_one_id_one_wins() {
         let id = format!("round {round}");
         let attempts = (0..CREATORS).map(async |creator| {
             let sent = product(&id, &format!("by {creator}"), "", "1.00");
-            let answer = catalog
+            let response = catalog
                 .create(sent.to_string())
                 .send()
                 .await
-                .expect("an answer");
-            (answer.status().as_u16(), sent)
+                .expect("a response");
+            (response.status().as_u16(), sent)
         });
         let (won, lost): (Vec<_>, Vec<_>) = join_all(attempts)
             .await
@@ -171,7 +171,7 @@ async fn of_many_creators_of_one_id_one_wins() {
             .find(&id)
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
             .bytes()
             .await
             .expect("a body");

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue::{self, N, S};
 use expect_test::expect;
 use local::LocalDynamoDb;
-use tests::{Catalog, config_at, product, told};
+use tests::{Catalog, config_at, product, transcript};
 
 fn client(catalog: &Catalog) -> Client {
     Client::from_conf(config_at(&catalog.dynamodb.url()).build())
@@ -41,7 +41,7 @@ async fn an_item_of_the_original_is_found() {
         etag: "b3d4e88d250e5e9a0cab1aba4e1fa06f"
         {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.90"}
     "#]]
-    .assert_eq(&told(catalog.find("1001")).await);
+    .assert_eq(&transcript(catalog.find("1001")).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +55,7 @@ async fn an_item_of_the_original_is_not_overwritten() {
             .create(same)
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
             .status(),
         200
     );
@@ -64,7 +64,7 @@ async fn an_item_of_the_original_is_not_overwritten() {
             .create(other)
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
             .status(),
         409
     );
@@ -84,7 +84,7 @@ async fn attributes_of_others_are_left_alone() {
             .find("1001")
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
             .status(),
         200
     );
@@ -100,7 +100,7 @@ async fn our_item_is_as_the_original_would_write_it() {
             .create(sent)
             .send()
             .await
-            .expect("an answer")
+            .expect("a response")
             .status(),
         201
     );
@@ -111,7 +111,7 @@ async fn our_item_is_as_the_original_would_write_it() {
         .key("id", S("1001".into()));
     let mut expected = HashMap::from(echo().map(|(name, value)| (name.to_owned(), value)));
     expected.insert("price".into(), N("89.9".into()));
-    assert_eq!(get.send().await.expect("an answer").item, Some(expected));
+    assert_eq!(get.send().await.expect("a response").item, Some(expected));
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +140,7 @@ async fn an_item_that_is_no_product_is_our_mistake_and_keeps_its_id() {
         [id, ("title", S(String::new())), description, price],
     ] {
         put(&catalog, broken).await;
-        let found = catalog.find("1001").send().await.expect("an answer");
+        let found = catalog.find("1001").send().await.expect("a response");
         assert_eq!(found.status(), 500);
         let sent = product("1001", "Amazon Echo", "Smart speaker", "89.90").to_string();
         assert_eq!(
@@ -148,7 +148,7 @@ async fn an_item_that_is_no_product_is_our_mistake_and_keeps_its_id() {
                 .create(sent)
                 .send()
                 .await
-                .expect("an answer")
+                .expect("a response")
                 .status(),
             409
         );

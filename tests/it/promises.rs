@@ -345,7 +345,7 @@ async fn a_silence_of_four_seconds_is_survived() {
 
 /// The SDK stops retrying when that helps nobody, so that in a long outage callers do not wait.
 #[tokio::test(start_paused = true)]
-async fn a_long_failure_is_answered_at_once_and_passes() {
+async fn a_long_failure_gets_a_response_at_once_and_passes() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let sent = echo("1001");
     let failures = 200;

@@ -131,6 +131,11 @@ class CodePipeline:
             shutil.rmtree(folder / "target", ignore_errors=True)
         return code
 
+    def zips(self) -> dict:
+        """The code of the functions in the last package."""
+        with zipfile.ZipFile(self.fetched("Package")) as package:
+            return {name: package.read(name) for name in package.namelist() if name.endswith(".zip")}
+
     def deployable(self) -> pathlib.Path:
         """A folder in which scripts/deploy.sh can deploy the last package."""
         folder = self.unpacked("Source")

@@ -103,9 +103,12 @@ class Rehearsal:
         self.guide.in_clone("git", "commit", "--quiet", "--all", "--message", message)
         self.guide.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
         expect(self.aws.memory() == 128, "the functions have 128 MB")
+        before = self.pipeline.zips()
         self.pipeline.run("the change")
         expect(self.aws.memory() == 256, "the functions have 256 MB")
         self.report.detail(f"{SERVICE}-create has 256 MB")
+        expect(self.pipeline.zips() == before != {}, "a build in another folder makes the same zips of the same code")
+        self.report.detail("the zips are the same as before, built in another folder")
         stories.authorization()
         stories.pages()
 

@@ -28,7 +28,7 @@ fn json(event: &str) -> Value {
 /// # Errors
 ///
 /// What is wrong with it.
-pub async fn answers_well(
+pub async fn responds_well(
     function: Function,
     products: &ProductRepository,
     event: &str,
@@ -36,16 +36,16 @@ pub async fn answers_well(
     /// DynamoDB works here, so that a 5xx would be our mistake.
     const STATUSES: [u64; 9] = [200, 201, 304, 400, 404, 409, 413, 415, 422];
 
-    let answer = match function.invoke(products, event).await {
-        Ok(answer) => answer,
+    let response = match function.invoke(products, event).await {
+        Ok(response) => response,
         Err(_) if !is_of_api_gateway(event) => return Ok(()),
         Err(error) => return Err(format!("failed: {error}")),
     };
-    let status = answer["statusCode"].as_u64().unwrap_or_default();
+    let status = response["statusCode"].as_u64().unwrap_or_default();
     if !STATUSES.contains(&status) {
-        return Err(format!("the status is {status}: {answer}"));
+        return Err(format!("the status is {status}: {response}"));
     }
-    let headers = ["headers", "multiValueHeaders"].map(|form| answer[form].as_object());
+    let headers = ["headers", "multiValueHeaders"].map(|form| response[form].as_object());
     for (name, value) in headers.into_iter().flatten().flatten() {
         let lines = value
             .as_array()
@@ -57,10 +57,10 @@ pub async fn answers_well(
             }
         }
     }
-    let body = answer["body"].as_str().unwrap_or_default();
+    let body = response["body"].as_str().unwrap_or_default();
     match serde_json::from_str::<Value>(body) {
         Err(_) if status == 304 && body.is_empty() => Ok(()),
-        Ok(body) if body["status"].as_u64().is_none_or(|told| told == status) => Ok(()),
+        Ok(body) if body["status"].as_u64().is_none_or(|own| own == status) => Ok(()),
         _ => Err(format!("the body of {status} is {body}")),
     }
 }

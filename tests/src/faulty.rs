@@ -303,8 +303,8 @@ impl Way {
             if is_here && self.strikes(connection, &call) {
                 self.strike(&mut client, &call).await?;
             } else {
-                let answer = self.forward(&call).await?;
-                client.write_all(&answer).await?;
+                let response = self.forward(&call).await?;
+                client.write_all(&response).await?;
             }
         }
         Ok(())
@@ -329,23 +329,23 @@ impl Way {
     async fn forward(&self, call: &[u8]) -> io::Result<Vec<u8>> {
         let mut dynamodb = TcpStream::connect(&self.to).await?;
         dynamodb.write_all(call).await?;
-        let answer = message(&mut dynamodb).await?.unwrap_or_default();
+        let response = message(&mut dynamodb).await?.unwrap_or_default();
         let is_put = String::from_utf8_lossy(call).contains("DynamoDB_20120810.PutItem");
-        if is_put && answer.starts_with(b"HTTP/1.1 200") {
+        if is_put && response.starts_with(b"HTTP/1.1 200") {
             self.writes.fetch_add(1, SeqCst);
         }
-        Ok(answer)
+        Ok(response)
     }
 
     async fn strike(&self, client: &mut TcpStream, call: &[u8]) -> io::Result<()> {
-        let answer = if self.fault.comes_afterwards() {
+        let response = if self.fault.comes_afterwards() {
             self.forward(call).await?
         } else {
             Vec::new()
         };
-        let middle = answer.len().saturating_sub(length(&answer) / 2 + 1);
+        let middle = response.len().saturating_sub(length(&response) / 2 + 1);
         if self.fault == Fault::SlowBody {
-            client.write_all(&answer[..middle]).await?;
+            client.write_all(&response[..middle]).await?;
         }
         self.strikes.fetch_add(1, SeqCst);
         self.strike.notify_one();
@@ -367,7 +367,7 @@ impl Way {
             Fault::NotFound => plain("404 Not Found", "<html></html>"),
             Fault::NoJson => plain("200 OK", "<html></html>"),
             Fault::Empty => plain("200 OK", ""),
-            Fault::WrongChecksum => changed(&answer),
+            Fault::WrongChecksum => changed(&response),
             Fault::ConnectionRefused => unreachable!("no request comes"),
             Fault::Reset | Fault::ResetAfterwards => return reset(client),
             Fault::Silence | Fault::AnswerLost => {
@@ -375,18 +375,18 @@ impl Way {
                 return until_closed(client).await;
             }
             Fault::AnswerTruncated => {
-                client.write_all(&answer[..middle]).await?;
+                client.write_all(&response[..middle]).await?;
                 return reset(client);
             }
             Fault::SlowFirstByte => {
                 self.clock.release();
                 sleep(Faulty::SLOW).await;
-                answer
+                response
             }
             Fault::SlowBody => {
                 self.clock.release();
                 sleep(Faulty::SLOW).await;
-                answer[middle..].to_vec()
+                response[middle..].to_vec()
             }
         };
         client.write_all(&response).await
@@ -474,8 +474,8 @@ fn is_signed_now(call: &[u8]) -> bool {
 }
 
 /// Another title in the same length, or, where there is none, another checksum.
-fn changed(answer: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(answer);
+fn changed(response: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(response);
     let text = if text.contains("Amazon Echo") {
         text.replace("Amazon Echo", "Amazon Exho")
     } else {

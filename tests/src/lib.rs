@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub use clock::{config_at, products_at};
 pub use credentials::ends_after_its_response;
-pub use event::{answers_well, create_event, find_event};
+pub use event::{create_event, find_event, responds_well};
 pub use faulty::{ALWAYS, Fault, Faulty, WrongClock};
 pub use ledger::{binary, hold, share};
 pub use pages::responds_to_pages;
@@ -123,7 +123,7 @@ pub fn echo(id: &str) -> Value {
 }
 
 /// The response as text: the status, the headers that matter to a caller, and the body.
-pub async fn told(request: RequestBuilder) -> String {
+pub async fn transcript(request: RequestBuilder) -> String {
     /// Except `Content-Type`, which is the same for all responses of a kind.
     const TELLING: [&str; 5] = [
         "cache-control",
@@ -133,18 +133,18 @@ pub async fn told(request: RequestBuilder) -> String {
         "retry-after",
     ];
 
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status();
-    let headers = answer.headers().clone();
+    let response = request.send().await.expect("a response");
+    let status = response.status();
+    let headers = response.headers().clone();
     let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text"));
-    let body = answer.text().await.expect("a body of text");
+    let body = response.text().await.expect("a body of text");
 
-    let mut told = format!("{status}\n");
+    let mut transcript = format!("{status}\n");
     for (name, value) in TELLING
         .iter()
         .filter_map(|name| Some((name, header(name)?)))
     {
-        told = format!("{told}{name}: {value}\n");
+        transcript = format!("{transcript}{name}: {value}\n");
     }
     if status.is_success() {
         assert_eq!(header("content-type"), Some("application/json"));
@@ -157,11 +157,11 @@ pub async fn told(request: RequestBuilder) -> String {
             body.contains(request_id),
             "a problem names its request: {body}"
         );
-        return told + &body.replace(request_id, "<request id>") + "\n";
+        return transcript + &body.replace(request_id, "<request id>") + "\n";
     }
     if body.is_empty() {
-        told
+        transcript
     } else {
-        told + &body + "\n"
+        transcript + &body + "\n"
     }
 }

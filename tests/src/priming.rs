@@ -11,10 +11,10 @@ use crate::Lambda;
 /// What the binary sends to DynamoDB before its first event, and the status of its response to that
 /// event if DynamoDB rejects every request, never responds, or is unreachable.
 pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
-    let (tell, mut told) = unbounded_channel();
+    let (report, mut reported) = unbounded_channel();
     let refusing = Router::new().fallback(async move |headers: HeaderMap, body: String| {
         let target = headers["x-amz-target"].to_str().expect("text");
-        tell.send(format!("{target} {body}")).unwrap_or_default();
+        report.send(format!("{target} {body}")).unwrap_or_default();
         let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":""}"#;
         (StatusCode::BAD_REQUEST, denied)
     });
@@ -26,7 +26,7 @@ pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
     let silent = bind().await;
 
     let mut refused = Lambda::start_over(binary, &denying).await;
-    let call = told.recv().await.expect("a call");
+    let call = reported.recv().await.expect("a call");
     let mut unheard = Lambda::start_over(binary, &url(&silent)).await;
     let mut alone = Lambda::start_over(binary, "http://127.0.0.1:1").await;
     let statuses = [
@@ -34,9 +34,10 @@ pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
         unheard.invoke(event).await,
         alone.invoke(event).await,
     ];
-    let status = |answer: Result<Value, Value>| answer.expect("an answer")["statusCode"].as_u64();
+    let status =
+        |response: Result<Value, Value>| response.expect("a response")["statusCode"].as_u64();
     (
         call,
-        statuses.map(|answer| status(answer).expect("a status")),
+        statuses.map(|response| status(response).expect("a status")),
     )
 }

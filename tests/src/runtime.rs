@@ -18,23 +18,23 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 /// Starts a function's binary as Lambda does, sends it each event, retrying a 503 as
-/// [`Lambda::insist`] does, and returns its answers.
+/// [`Lambda::insist`] does, and returns its responses.
 ///
 /// Its environment has only `variables` and what Lambda sets.
 pub async fn invoke(binary: &str, variables: &[(&str, &str)], events: &[&str]) -> Vec<Value> {
     let mut function = Lambda::start(binary, variables).await;
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for event in events {
-        answers.push(function.insist(event).await.expect("an answer"));
+        responses.push(function.insist(event).await.expect("a response"));
     }
-    answers
+    responses
 }
 
 /// Whether a response says that the product is in the catalog: 201, or 200, if a timeout expired
 /// after the write and the product was sent again.
 #[must_use]
-pub fn is_acknowledged(answer: &Value) -> bool {
-    answer["statusCode"] == 201 || answer["statusCode"] == 200
+pub fn is_acknowledged(response: &Value) -> bool {
+    response["statusCode"] == 201 || response["statusCode"] == 200
 }
 
 /// A function's binary, run as Lambda runs it.
@@ -44,7 +44,7 @@ pub struct Lambda {
     process: Child,
     log: JoinHandle<String>,
     events: UnboundedSender<Vec<u8>>,
-    answers: UnboundedReceiver<(Instant, Result<Value, Value>)>,
+    responses: UnboundedReceiver<(Instant, Result<Value, Value>)>,
     asked: UnboundedReceiver<Instant>,
     started: Instant,
 }
@@ -67,8 +67,8 @@ impl Lambda {
         const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
         let (events, next_event) = unbounded_channel::<Vec<u8>>();
-        let (send_answer, answers) = unbounded_channel();
-        let send_error = send_answer.clone();
+        let (send_response, responses) = unbounded_channel();
+        let send_error = send_response.clone();
         let (ask, asked) = unbounded_channel();
         let next_event = Arc::new(Mutex::new(next_event));
         let next = async move || {
@@ -94,7 +94,7 @@ impl Lambda {
         let read = |text: String| serde_json::from_str::<Value>(&text).expect("JSON");
         let answered = async move |text| {
             let at = Instant::now();
-            send_answer.send((at, Ok(read(text)))).unwrap_or_default();
+            send_response.send((at, Ok(read(text)))).unwrap_or_default();
         };
         let failed = async move |text| {
             let at = Instant::now();
@@ -142,7 +142,7 @@ impl Lambda {
             process,
             log,
             events,
-            answers,
+            responses,
             asked,
             started,
         }
@@ -170,8 +170,8 @@ impl Lambda {
 
     /// Ends it as a service manager would (SIGTERM), and waits for its end.
     pub async fn end(mut self) {
-        let told = Command::new("kill").arg(self.id().to_string()).status();
-        assert!(told.await.expect("kill runs").success());
+        let sent = Command::new("kill").arg(self.id().to_string()).status();
+        assert!(sent.await.expect("kill runs").success());
         self.process.wait().await.expect("it ends");
     }
 
@@ -207,18 +207,18 @@ impl Lambda {
     ///
     /// # Errors
     ///
-    /// The error that Lambda is told.
+    /// The error reported to Lambda.
     pub async fn insist(&mut self, event: &str) -> Result<Value, Value> {
         const MORE: usize = 9;
 
-        let mut answer = self.invoke(event).await?;
+        let mut response = self.invoke(event).await?;
         for _ in 0..MORE {
-            if answer["statusCode"] != 503 {
+            if response["statusCode"] != 503 {
                 break;
             }
-            answer = self.invoke(event).await?;
+            response = self.invoke(event).await?;
         }
-        Ok(answer)
+        Ok(response)
     }
 
     /// The same as [`invoke`](Self::invoke), with the time of the response.
@@ -228,9 +228,9 @@ impl Lambda {
     ) -> (Instant, Result<Value, Value>) {
         self.send(event);
         tokio::select! {
-            // It may have ended since it answered.
+            // It may have ended since it responded.
             biased;
-            answer = self.answers.recv() => answer.expect("an answer"),
+            response = self.responses.recv() => response.expect("a response"),
             end = self.process.wait() => panic!("the function ended: {end:?}\n{:?}", (&mut self.log).await),
         }
     }

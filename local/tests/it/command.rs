@@ -16,7 +16,7 @@ fn it_says_what_to_try_answers_and_stops_on_ctrl_c() {
     );
     let address = running.address.clone();
     let printed = running.stop();
-    for told in [
+    for rule in [
         &format!("curl -i --json '{ECHO}' http://{address}/product/create"),
         &format!("curl -i http://{address}/product/find/1001"),
         &format!("open its reference in a browser: http://{address}/docs\n"),
@@ -24,7 +24,7 @@ fn it_says_what_to_try_answers_and_stops_on_ctrl_c() {
         "--table-name PRODUCT_CATALOG",
         "stopping",
     ] {
-        assert!(printed.contains(told), "{told} is not in:{printed}");
+        assert!(printed.contains(rule), "{rule} is not in:{printed}");
     }
 }
 
@@ -44,7 +44,7 @@ fn a_port_in_use_is_refused() {
 
 #[test]
 fn an_option_that_is_none_is_refused_with_what_there_is() {
-    for (arguments, told) in [
+    for (arguments, rule) in [
         (&["--port", "70000"][..], "70000 is not in 0..=65535"),
         (&["--port", "http"], "invalid value 'http' for '--port <N>'"),
         (&["--port"], "a value is required for '--port <N>'"),
@@ -66,7 +66,7 @@ fn an_option_that_is_none_is_refused_with_what_there_is() {
         let output = command(arguments).output().expect("a process");
         let stderr = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.contains(told), "{told} is not in:{stderr}");
+        assert!(stderr.contains(rule), "{rule} is not in:{stderr}");
         assert!(stderr.contains("try '--help'"), "{stderr}");
     }
 }

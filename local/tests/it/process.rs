@@ -49,14 +49,14 @@ impl Running {
         }
     }
 
-    /// Sends a request and gives the answer's first line and body.
+    /// Sends a request and gives the response's first line and body.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         let length = body.len();
         write!(stream, "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("text");
+        let (head, body) = response.split_once("\r\n\r\n").expect("a head");
         (
             head.lines().next().expect("a line").to_owned(),
             body.to_owned(),

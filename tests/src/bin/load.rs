@@ -74,7 +74,7 @@ async fn main() {
     let under = format!("{CALLERS} callers at once for {} s", TIME.as_secs());
     let cases = CREATED.load(SeqCst) + FOUND.load(SeqCst);
     hold(
-        "a call succeeds, or is answered 503 and succeeds when it is sent again; nothing acknowledged is lost",
+        "a call succeeds, or gets a 503 and succeeds when it is sent again; nothing acknowledged is lost",
         &under,
         cases,
         &failures,

@@ -19,21 +19,21 @@ fn event(product: &Value) -> String {
     create_event(product.to_string()).to_string()
 }
 
-/// What is in the table: the product's answer, or nothing.
+/// What is in the table: the product's response, or nothing.
 async fn stored(dynamodb: &LocalDynamoDb, id: &str) -> Option<Value> {
     let (products, event) = (dynamodb.products(), find_event(id).to_string());
-    let mut answer = Value::Null;
+    let mut response = Value::Null;
     // A busy machine may take longer than the time-outs of one call, but not of all.
     for _ in 0..10 {
         let found = Function::Find.invoke(&products, &event).await;
-        answer = found.expect("an answer");
-        if answer["statusCode"] != 503 {
+        response = found.expect("a response");
+        if response["statusCode"] != 503 {
             break;
         }
     }
-    assert_ne!(answer["statusCode"], 503, "{answer}");
-    let body = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
-    (answer["statusCode"] != 404).then_some(body)
+    assert_ne!(response["statusCode"], 503, "{response}");
+    let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
+    (response["statusCode"] != 404).then_some(body)
 }
 
 #[tokio::test]
@@ -55,30 +55,32 @@ async fn a_sample_of_the_faults() {
         let sent = echo(&id);
         let faulty = Faulty::start(dynamodb, fault, times).await;
         let mut function = Lambda::start_over(&binary(BINARY), faulty.url()).await;
-        let mut answer = function.invoke(&event(&sent)).await.expect("an answer");
+        let mut response = function.invoke(&event(&sent)).await.expect("a response");
         let calls = faulty.calls();
-        let mut right = faulty.strikes() > 0 && answer["statusCode"] == status;
+        let mut right = faulty.strikes() > 0 && response["statusCode"] == status;
         if faulty.is_out_of_time() {
-            answer = function.insist(&event(&sent)).await.expect("an answer");
-            right = answer["statusCode"] == 200;
+            response = function.insist(&event(&sent)).await.expect("a response");
+            right = response["statusCode"] == 200;
         }
         if times == 1 && stored(dynamodb, &id).await.as_ref() != Some(&sent) {
             right = false;
         }
         (!right).then(|| {
-            format!("{fault:?}, {times} times: expected {status}, got {answer} after {calls} calls")
+            format!(
+                "{fault:?}, {times} times: expected {status}, got {response} after {calls} calls"
+            )
         })
     });
     let failures: Vec<_> = join_all(runs).await.into_iter().flatten().collect();
     hold(
-        "the binary of create-product answers 503, or as if nothing had happened",
+        "the binary of create-product returns 503, or responds as if nothing had happened",
         "a sample of the faults",
         2 * sample.len(),
         &failures,
     );
 }
 
-/// When it is ended: before the write, after it, in the middle of the answer, or at any time.
+/// When it is ended: before the write, after it, in the middle of the response, or at any time.
 #[derive(Clone, Copy)]
 enum Moment {
     At(Fault),
@@ -134,9 +136,9 @@ async fn killed(
             faulty.struck().await;
         }
         Moment::After(time) => {
-            // It has started once it has answered.
+            // It has started once it has responded.
             let first = echo(&format!("{id}-before"));
-            function.insist(&event(&first)).await.expect("an answer");
+            function.insist(&event(&first)).await.expect("a response");
             function.send(event(&sent));
             sleep(time).await;
         }
@@ -152,7 +154,7 @@ async fn killed(
     if !expected.contains(&kept.as_ref()) {
         return Err(format!("{id} was left as {kept:?}"));
     }
-    // A killed function's call may still be on its way, so that either answer is right.
+    // A killed function's call may still be on its way, so that either response is right.
     let again = survivor.lock().await.insist(&event(&sent)).await;
     let again = again.map_err(|error| format!("{id} sent again: {error}"))?;
     let kept = stored(dynamodb, &id).await;

@@ -40,9 +40,11 @@ async fn it_lives_on_and_logs_no_product_and_no_secret() {
         ("canary".to_owned(), None),
     ] {
         match (function.invoke(&event).await, status) {
-            (Ok(answer), Some(status)) => assert_eq!(answer["statusCode"], status, "{answer}"),
+            (Ok(response), Some(status)) => {
+                assert_eq!(response["statusCode"], status, "{response}");
+            }
             (Err(error), None) => assert!(!error.to_string().contains("canary"), "{error}"),
-            (answered, _) => panic!("{event} was answered with {answered:?}"),
+            (answered, _) => panic!("{event} got {answered:?}"),
         }
     }
     // A byte that is not UTF-8, and half a surrogate pair.
@@ -59,7 +61,7 @@ async fn it_lives_on_and_logs_no_product_and_no_secret() {
         assert_eq!(response["statusCode"], 400, "{response}");
     }
     let created = function.insist(&event(&sent, false)).await;
-    let created = created.expect("an answer");
+    let created = created.expect("a response");
     assert!(is_acknowledged(&created), "{created}");
 
     let log = function.kill().await;

@@ -16,10 +16,10 @@ async fn it_creates_what_its_events_ask_for() {
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
     ];
-    let answers = tests::invoke(BINARY, &variables, &[EVENT, EVENT]).await;
-    assert!(is_acknowledged(&answers[0]), "{}", answers[0]);
+    let responses = tests::invoke(BINARY, &variables, &[EVENT, EVENT]).await;
+    assert!(is_acknowledged(&responses[0]), "{}", responses[0]);
     assert_eq!(
-        answers[1]["statusCode"], 200,
+        responses[1]["statusCode"], 200,
         "it lives on, and the product is there"
     );
 }

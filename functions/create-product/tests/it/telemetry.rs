@@ -27,8 +27,8 @@ async fn answered(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Ve
     let mut statuses = Vec::new();
     for event in events {
         for _ in 0..10 {
-            let answer = function.invoke(&event.to_string()).await;
-            let status = answer.expect("an answer")["statusCode"].clone();
+            let response = function.invoke(&event.to_string()).await;
+            let status = response.expect("a response")["statusCode"].clone();
             statuses.push(status.clone());
             if status != 503 {
                 break;
@@ -60,19 +60,23 @@ fn malformed() -> Value {
 #[tokio::test]
 async fn each_answer_is_a_line_of_json_in_the_log() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let answers = answered(
+    let responses = answered(
         &dynamodb.url(),
         &[],
         &[echo_event(), echo_event(), create_event("{}"), malformed()],
     )
     .await;
-    let settled = answers.iter().filter_map(|(status, _)| status.as_u64());
+    let settled = responses.iter().filter_map(|(status, _)| status.as_u64());
     let settled: Vec<_> = settled.filter(|status| *status != 503).collect();
     // After a time-out, the product may be there already.
-    let first = if answers[0].0 == 503 { settled[0] } else { 201 };
+    let first = if responses[0].0 == 503 {
+        settled[0]
+    } else {
+        201
+    };
     assert!([200, 201].contains(&first), "{settled:?}");
     assert_eq!(settled, [first, 200, 422, 400]);
-    for (n, (status, line)) in answers.iter().enumerate() {
+    for (n, (status, line)) in responses.iter().enumerate() {
         let outcome = match status.as_u64() {
             Some(201) => "created",
             Some(200) => "replayed",
@@ -107,14 +111,14 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let faulty = Faulty::start(&dynamodb, Fault::Error("InternalServerError"), 2).await;
     // From ERROR on, Lambda drops the lines of responses, but their metrics must stay.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
-    let answers = answered(
+    let responses = answered(
         faulty.url(),
         &level,
         &[echo_event(), echo_event(), create_event("{}")],
     )
     .await;
     let mut attempts = 0;
-    for (n, (status, line)) in answers.iter().enumerate() {
+    for (n, (status, line)) in responses.iter().enumerate() {
         let calls_dynamodb = *status != 422;
         assert!(schema.is_valid(line), "{line}");
         let mut names = BTreeSet::new();
@@ -157,7 +161,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
             );
         }
     }
-    assert_eq!(answers[0].1["DynamoDBRetries"], 2);
+    assert_eq!(responses[0].1["DynamoDBRetries"], 2);
     assert_eq!(usize::try_from(attempts), Ok(faulty.calls()));
 }
 
@@ -169,7 +173,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
     let other = create_event(product("1001", "Amazon Echo", "another", "89.99").to_string());
-    let answers = answered(
+    let responses = answered(
         &dynamodb.url(),
         &variables,
         &[echo_event(), other, create_event("{}")],
@@ -178,7 +182,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     // Datagrams arrive in order: whatever the function sent comes before this one.
     daemon.send_to(b"the end", &address).await.expect("sent");
     let mut datagram = [0; 4096];
-    for (answer, line) in &answers[..answers.len() - 1] {
+    for (response, line) in &responses[..responses.len() - 1] {
         let length = daemon.recv(&mut datagram).await.expect("a datagram");
         let text = str::from_utf8(&datagram[..length]).expect("text");
         let (header, document) = text.split_once('\n').expect("two lines");
@@ -193,9 +197,9 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
         assert_eq!(document["aws"]["operation"], "PutItem");
         assert_eq!(document["aws"]["retries"], line["DynamoDBRetries"]);
         // A call that timed out has no response.
-        if *answer != 503 {
+        if *response != 503 {
             // To create what is there is refused by DynamoDB's condition.
-            let refused = *answer != 201;
+            let refused = *response != 201;
             let status = if refused { 400 } else { 200 };
             assert_eq!(document["http"]["response"]["status"], status);
             assert_eq!(document["error"], refused);

@@ -13,7 +13,7 @@ async fn a_sample_of_the_faults() {
     let created = Function::Create
         .invoke(&dynamodb.products(), CREATE)
         .await
-        .expect("an answer");
+        .expect("a response");
     let sample = [
         Fault::Error("InternalServerError"),
         Fault::Silence,
@@ -28,24 +28,26 @@ async fn a_sample_of_the_faults() {
         let faulty = Faulty::start(dynamodb, fault, times).await;
         let mut function =
             Lambda::start_over(&binary(env!("CARGO_BIN_EXE_find-product")), faulty.url()).await;
-        let mut answer = function.invoke(FIND).await.expect("an answer");
+        let mut response = function.invoke(FIND).await.expect("a response");
         let calls = faulty.calls();
         if faulty.is_out_of_time() {
-            answer = function.insist(FIND).await.expect("an answer");
+            response = function.insist(FIND).await.expect("a response");
         }
         let (status, right) = if times == ALWAYS {
-            (503, answer["statusCode"] == 503)
+            (503, response["statusCode"] == 503)
         } else {
-            let is_whole = answer["body"] == created["body"];
-            (200, answer["statusCode"] == 200 && is_whole)
+            let is_whole = response["body"] == created["body"];
+            (200, response["statusCode"] == 200 && is_whole)
         };
         (!right || faulty.strikes() == 0).then(|| {
-            format!("{fault:?}, {times} times: expected {status}, got {answer} after {calls} calls")
+            format!(
+                "{fault:?}, {times} times: expected {status}, got {response} after {calls} calls"
+            )
         })
     });
     let failures: Vec<_> = join_all(runs).await.into_iter().flatten().collect();
     hold(
-        "the binary of find-product answers 503, or as if nothing had happened",
+        "the binary of find-product returns 503, or responds as if nothing had happened",
         "a sample of the faults",
         2 * sample.len(),
         &failures,

@@ -19,16 +19,16 @@ async fn it_finds_what_its_events_ask_for() {
     let created = Function::Create
         .invoke(&dynamodb.products(), CREATE)
         .await
-        .expect("an answer");
-    let answers = tests::invoke(
+        .expect("a response");
+    let responses = tests::invoke(
         env!("CARGO_BIN_EXE_find-product"),
         &variables,
         &[FIND, FIND],
     )
     .await;
-    for answer in answers {
-        assert_eq!(answer["statusCode"], Value::from(200));
-        assert_eq!(answer["body"], created["body"]);
+    for response in responses {
+        assert_eq!(response["statusCode"], Value::from(200));
+        assert_eq!(response["body"], created["body"]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whom the binary trusts to be DynamoDB.
+//! Which servers the binary trusts as DynamoDB.
 
 use std::env::temp_dir;
 use std::fs;
@@ -68,7 +68,7 @@ impl Private {
         }
     }
 
-    /// The status of an answer to a function that trusts what `variable` names.
+    /// The status of a response to a function that trusts what `variable` names.
     async fn asked_trusting(&self, variable: Option<&str>) -> serde_json::Value {
         let mut variables = vec![
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -101,7 +101,7 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
     Function::Create
         .invoke(&products, CREATE)
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(private.asked_trusting(Some("AWS_CA_BUNDLE")).await, 200);
     assert_eq!(private.asked_trusting(Some("SSL_CERT_FILE")).await, 200);
 }
