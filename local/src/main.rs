@@ -1,6 +1,7 @@
 //! `cargo run`: the whole API on this machine, until Ctrl-C.
 
 use std::env;
+use std::future::pending;
 use std::io::{self, ErrorKind, IsTerminal, Write, stdout};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
@@ -80,8 +81,16 @@ async fn run(
             format!("cannot listen on port {port}: {error}; choose another with --port N")
         })?;
 
-    say(&welcome(&api.url(), &dynamodb.url(), LocalDynamoDb::TABLE));
-    ctrl_c().await?;
+    tokio::select! {
+        // Ctrl-C is watched before the line that names it is printed: started in the background of
+        // a script, a process ignores it until then.
+        biased;
+        pressed = ctrl_c() => pressed?,
+        () = async {
+            say(&welcome(&api.url(), &dynamodb.url(), LocalDynamoDb::TABLE));
+            pending::<()>().await;
+        } => {}
+    }
     say("stopping; Ctrl-C again stops at once");
     tokio::select! {
         () = api.stop() => Ok(()),
