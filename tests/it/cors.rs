@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
-use axum::http::StatusCode;
 use catalog::Cors;
 use local::{LocalDynamoDb, cors};
 use reqwest::{Method, RequestBuilder, Response};
-use serde_json::json;
 use tests::{Catalog, echo, product};
-use tokio::net::TcpListener;
 
 const SHOP: &str = "https://shop.example.com";
 
@@ -61,24 +57,13 @@ fn requests(catalog: &Catalog) -> Vec<(u16, RequestBuilder)> {
     ]
 }
 
-/// A catalog whose DynamoDB refuses every call in this way.
-async fn refused(code: &'static str, cors: Cors) -> Catalog {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let refusal = json!({ "__type": code }).to_string();
-    let app = Router::new().fallback(async move || (StatusCode::BAD_REQUEST, refusal));
-    tokio::spawn(async { axum::serve(listener, app).await });
-    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    Catalog::over(dynamodb, &url, cors).await
-}
-
 /// Every kind of response of an API for the pages that `cors` allows.
 async fn responses(cors: Cors) -> Vec<Response> {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let url = dynamodb.url();
     let catalog = Catalog::over(dynamodb, &url, cors.clone()).await;
-    let throttled = refused("ThrottlingException", cors.clone()).await;
-    let forbidden = refused("AccessDeniedException", cors).await;
+    let throttled = Catalog::failing("ThrottlingException", cors.clone()).await;
+    let forbidden = Catalog::failing("AccessDeniedException", cors).await;
     let mut requests = requests(&catalog);
     requests.push((503, throttled.find("1001")));
     requests.push((500, forbidden.find("1001")));

@@ -355,7 +355,7 @@ async fn a_content_coding_is_refused_only_if_the_body_is_not_json() {
     }
 }
 
-/// What the fuzzer found: a name given twice is no reason to response nothing.
+/// What the fuzzer found: a name that occurs twice still gets a response.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_says_a_thing_twice_gets_a_response() {
     let twice =

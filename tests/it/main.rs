@@ -8,4 +8,5 @@ mod hostile;
 mod lambda;
 mod laws;
 mod migration;
+mod openapi;
 mod promises;

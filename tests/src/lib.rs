@@ -34,6 +34,8 @@ pub struct Catalog {
     /// The DynamoDB behind it.
     pub dynamodb: LocalDynamoDb,
     client: Client,
+    #[expect(dead_code, reason = "it fails for as long as the catalog lives")]
+    faulty: Option<Faulty>,
 }
 
 impl Catalog {
@@ -54,7 +56,22 @@ impl Catalog {
     pub async fn over(dynamodb: LocalDynamoDb, url: &str, cors: Cors) -> Self {
         let api = LocalApi::start(0, products_at(url), cors).await;
         let client = Client::of(&api.expect("the API starts").url());
-        Self { dynamodb, client }
+        Self {
+            dynamodb,
+            client,
+            faulty: None,
+        }
+    }
+
+    /// The same, but its DynamoDB returns the error with this code to every request.
+    pub async fn failing(code: &'static str, cors: Cors) -> Self {
+        let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+        let faulty = Faulty::start(&dynamodb, Fault::Error(code), ALWAYS).await;
+        let url = faulty.url().to_owned();
+        Self {
+            faulty: Some(faulty),
+            ..Self::over(dynamodb, &url, cors).await
+        }
     }
 }
 
