@@ -114,7 +114,8 @@ fn welcome(api: &str, dynamodb: &str, table: &str) -> String {
         r#"
 The product catalog listens on {api} until Ctrl-C. Try it:
 
-  curl -i --json '{{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}}' {api}/product/create
+  curl -i {api}/product/create -H 'Content-Type: application/json' \
+    -d '{{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}}'
   curl -i {api}/product/find/1001
 
 Or open its reference in a browser: {api}/docs

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::process::{ECHO, Running, command, refused};
 
 #[test]
-fn it_says_what_to_try_answers_and_stops_on_ctrl_c() {
+fn it_says_what_to_try_responds_and_stops_on_ctrl_c() {
     let running = Running::start(&["--port", "0"]);
     let (status, created) = running.ask("POST", "/product/create", ECHO);
     assert_eq!(
@@ -17,7 +17,9 @@ fn it_says_what_to_try_answers_and_stops_on_ctrl_c() {
     let address = running.address.clone();
     let printed = running.stop();
     for rule in [
-        &format!("curl -i --json '{ECHO}' http://{address}/product/create"),
+        &format!(
+            "curl -i http://{address}/product/create -H 'Content-Type: application/json' \\\n    -d '{ECHO}'\n"
+        ),
         &format!("curl -i http://{address}/product/find/1001"),
         &format!("open its reference in a browser: http://{address}/docs\n"),
         "aws dynamodb scan --region local --endpoint-url http://127.0.0.1:",
