@@ -24,7 +24,7 @@ function* faults({ functions, layers, package: common, provider, service }) {
     if (!entry.isFile() && !entry.isDirectory()) yield `has ${entry.name}, which is neither a file nor a folder`;
   }
   for (const [name, { package: own }] of Object.entries(functions)) {
-    if (!/^dist\/[a-z-]+\.zip$/.test(own?.artifact))
+    if (!/^dist\/[\w-]+\.zip$/.test(own?.artifact))
       yield `has ${own?.artifact} as the code of ${name}, not a zip in dist/`;
   }
   if (common?.artifact || Object.keys(layers ?? {}).length > 0) yield 'names files besides the code of its functions';

@@ -151,7 +151,7 @@ class Stage:
             raise Failed(f"{self.names[function]} should have returned {expected}, and returned {text}")
 
     def call_api(self, url: str) -> tuple[str, float]:
-        """The body, and the time it took in ms. As scripts/smoke-test.sh, it signs, and sends API_KEY, if it is set."""
+        """The body, and the time it took in ms. Like scripts/curl.sh, it signs, and sends API_KEY if it is set."""
         request = AWSRequest("GET", url, {"X-Api-Key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {})
         SigV4Auth(self.session.get_credentials(), "execute-api", self.region).add_auth(request)
         began = time.perf_counter()

@@ -1,5 +1,5 @@
-// What was released stays as it is: openapi.yaml against released.yaml, the contract of the last release.
-// A release copies the one over the other; so does whoever breaks a promise on purpose, with a line in CHANGELOG.md.
+// openapi.yaml keeps what was released: a comparison with released.yaml, the contract of the last release.
+// A release copies openapi.yaml to released.yaml. So does a deliberate breaking change, with a line in CHANGELOG.md.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -34,7 +34,7 @@ function changed(test, contract, make) {
   return join(folder, 'openapi.yaml');
 }
 
-/** The last release without what it promised and the contract no longer does. Empty it with the next release. */
+/** The last release without the promises that were given up on purpose. Empty this function with the next release. */
 function takenBack(contract) {
   const { responses, schemas } = contract.components;
   // Clients that are generated from a closed schema break when a response gets a new member.
@@ -68,7 +68,7 @@ const find = (contract) => contract.paths['/product/find/{id}'].get;
 for (const [change, make, expected] of [
   ['a removed field', (contract) => delete schema(contract, 'Product').properties.price, 'property-removed'],
   ['a removed route', (contract) => delete contract.paths['/product/find/{id}'], 'path-removed'],
-  ['a removed answer', (contract) => delete find(contract).responses['304'], 'response-removed'],
+  ['a removed response', (contract) => delete find(contract).responses['304'], 'response-removed'],
   ['a removed header', (contract) => delete find(contract).responses['200'].headers.ETag, 'response-header-removed'],
   [
     'a renamed problem',
@@ -95,7 +95,7 @@ for (const [change, make, expected] of [
     'required-properties-removed',
   ],
   ['a field that may be sent', (contract) => (schema(contract, 'NewProduct').properties.colour = { type: 'string' })],
-  ['a new field of an answer', (contract) => (schema(contract, 'Product').properties.colour = { type: 'string' })],
+  ['a new field of a response', (contract) => (schema(contract, 'Product').properties.colour = { type: 'string' })],
   ['a new route', (contract) => (contract.paths['/health'] = { get: { responses: { 200: { description: 'Well' } } } })],
 ]) {
   test(`${change} ${expected ? 'breaks the contract' : 'breaks nothing'}`, (test) => {

@@ -1,4 +1,4 @@
-// A page of another origin, open in the browser of somebody who runs `cargo run`.
+// A page of another origin, open in the browser of a developer who runs `cargo run`.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,14 +9,14 @@ import { startCatalog } from './local.mjs';
 
 const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
-/** A front-end: creates the product, finds it twice, and shows what it is told, or that the browser refuses. */
+/** A front-end: creates the product, finds it twice, and shows each response, or the error of the browser. */
 const frontEnd = (api) => `<!doctype html><title>Shop</title><output></output><script type="module">
-  const told = [];
+  const seen = [];
   async function call(path, init) {
     const response = await fetch('${api}' + path, init);
-    const seen = ['location', 'etag', 'idempotent-replayed', 'retry-after', 'x-amzn-requestid'];
-    const headers = seen.filter((name) => response.headers.has(name)).join();
-    told.push([response.status, headers, await response.text()]);
+    const exposed = ['location', 'etag', 'idempotent-replayed', 'retry-after', 'x-amzn-requestid'];
+    const headers = exposed.filter((name) => response.headers.has(name)).join();
+    seen.push([response.status, headers, await response.text()]);
     return response;
   }
   const headers = { 'content-type': 'application/json' };
@@ -29,9 +29,9 @@ const frontEnd = (api) => `<!doctype html><title>Shop</title><output></output><s
     await call('/product/find/1002');
     await call('/nothing');
   } catch (error) {
-    told.push(error.message);
+    seen.push(error.message);
   }
-  document.querySelector('output').value = JSON.stringify(told);
+  document.querySelector('output').value = JSON.stringify(seen);
 </script>`;
 
 /** Serves a page on a free port, and ends with the test. */
@@ -66,7 +66,7 @@ test('a page of another origin can neither create products nor reach the table',
 
   const put = { TableName: 'PRODUCT_CATALOG', Item: { id: { S: '1001' } } };
   const attempts = [
-    // What a page may send without asking first, and what it must ask for.
+    // Requests that a page may send at once, and requests that need a preflight.
     [`${url}/product/create`, 'no-cors', {}, ECHO],
     [`${url}/product/create`, 'cors', { 'content-type': 'application/json' }, ECHO],
     [dynamodb, 'no-cors', {}, put],
@@ -85,7 +85,7 @@ test('a page of another origin can neither create products nor reach the table',
     );
     assert.equal(read, '', `${target} ${mode}`);
   }
-  // A form is sent like a link that is followed.
+  // A form is sent as a navigation, without CORS.
   await page.evaluate((target) => {
     document.body.innerHTML = `<form method="post" enctype="text/plain" action="${target}/product/create"><input name='{"id":"1001","title":"t","price":"1","description":"' value='"}'></form>`;
     document.forms[0].submit();
@@ -116,7 +116,7 @@ test('a front-end of another origin creates and finds a product where its origin
   const other = await servePage(test, () => frontEnd(api));
   const [open, closed] = [await startCatalog(test, ['--allow-origin', origin]), await startCatalog(test)];
   const browser = await startBrowser(test);
-  const told = async (catalog, address) => {
+  const shown = async (catalog, address) => {
     api = catalog.url;
     const page = await browser.newPage();
     await page.goto(address);
@@ -128,11 +128,11 @@ test('a front-end of another origin creates and finds a product where its origin
     [closed, origin],
     [open, other],
   ]) {
-    assert.deepEqual(await told(catalog, address), ['Failed to fetch']);
+    assert.deepEqual(await shown(catalog, address), ['Failed to fetch']);
     assert.equal((await fetch(`${catalog.url}/product/find/1001`)).status, 404);
   }
 
-  const responses = await told(open, origin);
+  const responses = await shown(open, origin);
   assert.deepEqual(
     responses.map(([status, headers]) => [status, headers]),
     [

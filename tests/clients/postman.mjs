@@ -1,6 +1,6 @@
 // `make postman`: openapi.yaml as a Postman collection in dist/postman, with a walk through it, for this machine and
 // for a deployment. The walk's requests are those of the contract with other values; its schemas are the contract's.
-// It has no keys of AWS: where requests are to be signed, Postman's own tab for authorization does it.
+// It has no AWS credentials: where requests must be signed, use Postman's tab for authorization.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -15,7 +15,7 @@ const ENVIRONMENTS = {
 
 const PRODUCT = { id: '{{id}}', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
-// One after the other. Each asserts the status, the documented headers and body, and what is said here.
+// In this order. Each asserts the status, the documented headers and body, and `asserts`.
 const WALK = [
   {
     name: 'Create a product',
@@ -45,12 +45,17 @@ const WALK = [
     status: [304],
     asserts: 'pm.expect(pm.response.text()).to.equal("");',
   },
-  { name: 'Find what is not there', id: '{{id}}-is-not-there', status: [404], problem: 'product-not-found' },
-  { name: 'Create what is no product', body: { id: '{{id}}', price: '-1' }, status: [422], problem: 'invalid-product' },
-  { name: 'Create what is no JSON', raw: '{', status: [400], problem: 'malformed-body' },
+  { name: 'Find a missing product', id: '{{id}}-missing', status: [404], problem: 'product-not-found' },
+  {
+    name: 'Create something that is not a product',
+    body: { id: '{{id}}', price: '-1' },
+    status: [422],
+    problem: 'invalid-product',
+  },
+  { name: 'Create something that is not JSON', raw: '{', status: [400], problem: 'malformed-body' },
 ];
 
-/** `value` with every reference to an example or an answer of the contract resolved: the converter follows no other. */
+/** `value` with every reference to an example or a response of the contract resolved, because the converter does not follow these. */
 function resolved(contract, value) {
   if (typeof value !== 'object' || value === null) return value;
   const [, kind, name] = value.$ref?.match(/^#\/components\/(examples|headers|responses)\/(\w+)$/) ?? [];
@@ -81,9 +86,11 @@ function step(contract, requests, { name, body, raw, id, etag, status, problem, 
   } else {
     made.body.raw = raw ?? JSON.stringify(body, null, 2);
   }
-  const answers = Object.fromEntries(status.map((status) => [status, resolved(contract, operation.responses[status])]));
+  const responses = Object.fromEntries(
+    status.map((status) => [status, resolved(contract, operation.responses[status])]),
+  );
   const promised = Object.fromEntries(
-    Object.entries(answers).map(([status, { headers = {}, content = {} }]) => [
+    Object.entries(responses).map(([status, { headers = {}, content = {} }]) => [
       status,
       { headers: Object.keys(headers), mediaType: Object.keys(content)[0], schema: Object.values(content)[0]?.schema },
     ]),
@@ -92,7 +99,7 @@ function step(contract, requests, { name, body, raw, id, etag, status, problem, 
   const script = `
     const promised = ${JSON.stringify(promised)}[pm.response.code];
     const product = JSON.parse(pm.variables.replaceIn(${JSON.stringify(JSON.stringify(PRODUCT))}));
-    pm.test("answers ${status.join(' or ')}", () => pm.expect(pm.response.code).to.be.oneOf(${JSON.stringify(status)}));
+    pm.test("responds with ${status.join(' or ')}", () => pm.expect(pm.response.code).to.be.oneOf(${JSON.stringify(status)}));
     pm.test("has the headers and the body of the contract", () => {
       for (const name of promised.headers) pm.response.to.have.header(name);
       if (!promised.schema) return;
@@ -100,7 +107,7 @@ function step(contract, requests, { name, body, raw, id, etag, status, problem, 
       const components = JSON.parse(pm.collectionVariables.get("components"));
       pm.response.to.have.jsonSchema({ ...promised.schema, components });
     });
-    pm.test("says what it should", () => {
+    pm.test("has the expected content", () => {
       ${problem ? `pm.expect(pm.response.json().type).to.equal(${JSON.stringify(type)});` : asserts}
     });`;
   return { name, request: made, event: [event('test', script)] };

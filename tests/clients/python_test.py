@@ -76,7 +76,7 @@ class Clients(unittest.TestCase):
         yield self.find.sync_detailed("1001", client=client, if_none_match=found.headers["etag"])
         yield self.find.sync_detailed("missing", client=client)
 
-    def test_it_creates_replays_and_finds_products_and_is_told_of_each_problem(self):
+    def test_it_creates_replays_and_finds_products_and_parses_each_problem(self):
         responses = list(self.walk())
         self.assertEqual(
             [(int(response.status_code), type(response.parsed).__name__) for response in responses],

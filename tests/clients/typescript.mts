@@ -41,20 +41,20 @@ function advice(problem: ProblemOf<typeof create> | ProblemOf<typeof find>): str
   }
 }
 
-/** Calls the catalog at `baseUrl`, which must be empty, and gives what became of each call. */
+/** Calls the catalog at `baseUrl`, which must be empty, and returns the result of each call. */
 export async function walk(baseUrl: string): Promise<unknown[]> {
   const client = createClient<paths>({ baseUrl });
-  const told: unknown[] = [];
+  const results: unknown[] = [];
   for (const product of [ECHO, ECHO, { ...ECHO, title: 'Another' }, { ...ECHO, title: '', price: -1 }]) {
     const { data, error, response } = await create(client, product);
     const isReplayed = response.headers.get('idempotent-replayed');
-    told.push([response.status, isReplayed, data ? data.price : advice(error)]);
+    results.push([response.status, isReplayed, data ? data.price : advice(error)]);
   }
   const found = await find(client, ECHO.id);
-  told.push([found.response.status, found.data]);
+  results.push([found.response.status, found.data]);
   const unchanged = await find(client, ECHO.id, found.response.headers.get('etag') ?? '');
-  told.push([unchanged.response.status, unchanged.data]);
+  results.push([unchanged.response.status, unchanged.data]);
   const missing = await find(client, 'missing');
-  told.push([missing.response.status, missing.error && advice(missing.error)]);
-  return told;
+  results.push([missing.response.status, missing.error && advice(missing.error)]);
+  return results;
 }

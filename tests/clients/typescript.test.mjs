@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { startCatalog } from './local.mjs';
 
-/** Compiles typescript.mts over a contract, in a folder that ends with the test, and gives the folder and what tsc says. */
+/** Compiles typescript.mts over a contract, in a folder that ends with the test, and returns the folder and tsc's errors. */
 function compile(test, contract) {
   // In this folder, where openapi-fetch is found.
   mkdirSync('target', { recursive: true });
@@ -19,7 +19,7 @@ function compile(test, contract) {
   const run = (tool, ...args) => spawnSync(resolve('node_modules/.bin', tool), args, { cwd: folder, encoding: 'utf8' });
   const generated = run('openapi-typescript', 'openapi.yaml', '--output', 'openapi.mts');
   assert.equal(generated.status, 0, generated.stderr);
-  // The types are no declaration file, so that they are checked, too.
+  // Not a declaration file, so that the types are checked, too.
   const options = ['--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'nodenext', '--pretty', 'false'];
   const compiled = run('tsc', ...options, 'client.mts');
   return { folder, errors: compiled.stdout };
@@ -27,7 +27,7 @@ function compile(test, contract) {
 
 const contract = () => parse(readFileSync('openapi.yaml', 'utf8'));
 
-test('a client in TypeScript creates, replays and finds products, and is told of each problem', async (test) => {
+test('a client in TypeScript creates, replays and finds products, and can narrow each problem', async (test) => {
   const { folder, errors } = compile(test, contract());
   assert.equal(errors, '');
   const { walk } = await import(resolve(folder, 'client.mjs'));

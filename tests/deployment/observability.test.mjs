@@ -64,7 +64,7 @@ test('a panic is logged with offsets that lead to source lines, and the build th
   assert.match(lines, new RegExp(`log::panic_on_purpose at \\S*${place}`));
 });
 
-// What AWS's services tell, from their documentation, with the dimensions that it is told by.
+// The metrics of AWS's services, from their documentation, with their dimensions.
 const OF_AWS = {
   'AWS/ApiGateway': { 'ApiName,Stage': ['4XXError', '5XXError', 'Count', 'Latency'] },
   'AWS/DynamoDB': {
@@ -100,21 +100,21 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
 
     await t.test('each alarm says what it means and where to read on, to the topic, and says when it is over', () => {
       assert.equal(alarms.length, 8);
-      const told = [];
+      const linked = [];
       for (const [, { Properties }] of alarms) {
         assert.ok(Properties.AlarmName.startsWith(`product-catalog-service-${stage}-`), Properties.AlarmName);
         const [, anchor] = /^[^.]+\. What to do: docs\/runbook\.md#([\w-]+)$/.exec(
           Properties.AlarmDescription.replace(/(\d)\.(\d)/g, '$1$2'),
         );
         assert.ok(anchors.includes(anchor), `${Properties.AlarmName}: docs/runbook.md has no #${anchor}`);
-        told.push(anchor);
+        linked.push(anchor);
         assert.deepEqual(Properties.AlarmActions, [{ Ref: 'AlarmTopic' }]);
         assert.deepEqual(Properties.OKActions, [{ Ref: 'AlarmTopic' }]);
         assert.equal(Properties.TreatMissingData, 'notBreaching');
         assert.equal(typeof Properties.Threshold, 'number');
       }
       assert.deepEqual(
-        [...new Set(told)],
+        [...new Set(linked)],
         ['errors', 'latency', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb'],
       );
     });
@@ -255,7 +255,7 @@ test('a link in the README and in docs/ leads to a file, and to a section, that 
 });
 
 test('a stage says whom its alarms tell, and where its runbook is', async (t) => {
-  const told = async (said) => {
+  const stackFor = async (said) => {
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
     await workspace.write('serverless.yml', stack.replace('  STAGE:\n', `  STAGE:\n${said}`));
@@ -265,9 +265,9 @@ test('a stage says whom its alarms tell, and where its runbook is', async (t) =>
     Conditions.TellsOfAlarms['Fn::Not'][0]['Fn::Equals'],
     Resources.AlarmTopic.Properties.Subscription['Fn::If'][1],
   ];
-  assert.deepEqual(subscription(await told('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
+  assert.deepEqual(subscription(await stackFor('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
   const pager = 'https://events.example.com/1';
-  const paged = await told(
+  const paged = await stackFor(
     `    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`,
   );
   assert.deepEqual(subscription(paged), [[pager, ''], [{ Endpoint: pager, Protocol: 'https' }]]);

@@ -97,7 +97,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.deepEqual(OnDemandThroughput, { MaxReadRequestUnits: reads, MaxWriteRequestUnits: writes });
     });
 
-    await t.test('CloudWatch is told the ids of throttled products, and of no others', () => {
+    await t.test('CloudWatch gets the ids of throttled products, and of no others', () => {
       const { ContributorInsightsSpecification } = resources.ProductCatalogDynamoDBTable.Properties;
       assert.deepEqual(ContributorInsightsSpecification, { Enabled: true, Mode: 'THROTTLED_KEYS' });
     });

@@ -12,16 +12,16 @@ use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriorit
 /// the log, because the caller gets a 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// Retry, then respond with 503: the table, the partition or the account gets more requests
-    /// than it can take.
+    /// Retry, then respond with 503: the table, the partition or the account receives more
+    /// requests than it can handle.
     Throttled,
     /// Retry on another connection, then respond with 503: the next attempt may succeed.
     Transient,
     /// Retry, then respond with 503: the request was signed with a wrong time, which the SDK
     /// corrects by the time in the response.
     ClockSkew,
-    /// Retry, because IAM learns of new credentials with a delay. Then respond with 503 and end the
-    /// process: they may have been revoked, and only a new sandbox gets others.
+    /// Retry, because new credentials reach IAM with a delay. Then respond with 503 and end the
+    /// process: they may have been revoked, and only a new sandbox gets new ones.
     UnknownCredentials,
     /// Respond with 503 and end the process: only a new sandbox gets new credentials.
     ExpiredCredentials,
@@ -51,7 +51,7 @@ impl Reaction {
         ("InvalidAction", Mistake),
         ("InvalidClientTokenId", UnknownCredentials),
         ("InvalidEndpointException", Mistake),
-        // Unless its message tells of a wrong time: see `of`.
+        // Unless its message reports a wrong time: see `of`.
         ("InvalidSignatureException", Mistake),
         ("ItemCollectionSizeLimitExceededException", Transient),
         ("LimitExceededException", Throttled),
@@ -89,7 +89,7 @@ impl Reaction {
 
     /// What to do about an error response.
     pub(crate) fn of(response: &HttpResponse, error: &ErrorMetadata) -> Self {
-        /// How the services that verify a signature say that its time was wrong.
+        /// The messages that report a wrong time in the signature.
         const WRONG_TIMES: [&str; 2] = ["Signature expired", "Signature not yet current"];
 
         let message = error.message().unwrap_or_default();
@@ -120,7 +120,7 @@ impl ClassifyRetry for RetryErrors {
         "RetryErrors"
     }
 
-    // First, so that the SDK's own classifiers can add when DynamoDB asks to be called again.
+    // First, so that the SDK's own classifiers can add the delay that DynamoDB asks for.
     fn priority(&self) -> RetryClassifierPriority {
         RetryClassifierPriority::run_before(RetryClassifierPriority::http_status_code_classifier())
     }

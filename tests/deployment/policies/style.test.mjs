@@ -130,11 +130,11 @@ test('two pipelines, and the roles of two stages, share no name', () => {
   }
 });
 
-test('the projects are told what the target account calls its roles', () => {
-  const told = ({ Environment }, name) => Environment.EnvironmentVariables.find(({ Name }) => Name === name)?.Value;
+test('the projects have the names of the roles in the target account', () => {
+  const variable = ({ Environment }, name) => Environment.EnvironmentVariables.find(({ Name }) => Name === name)?.Value;
   for (const { pipeline, execution, deployment } of [dev, prod]) {
-    assert.equal(told(pipeline.BuildProject, 'CF_EXECUTION_ROLE'), execution.ExecutionRole.Arn);
-    assert.equal(told(pipeline.DeployProject, 'CROSS_ACCOUNT_ROLE'), deployment.DeploymentRole.Arn);
-    assert.equal(told(pipeline.DeployProject, 'EXTERNAL_ID'), EXTERNAL_ID);
+    assert.equal(variable(pipeline.BuildProject, 'CF_EXECUTION_ROLE'), execution.ExecutionRole.Arn);
+    assert.equal(variable(pipeline.DeployProject, 'CROSS_ACCOUNT_ROLE'), deployment.DeploymentRole.Arn);
+    assert.equal(variable(pipeline.DeployProject, 'EXTERNAL_ID'), EXTERNAL_ID);
   }
 });

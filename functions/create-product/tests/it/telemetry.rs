@@ -14,7 +14,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 ///
 /// An event is sent again after a 503, up to ten times: the function's timeouts follow the wall
 /// clock, so that they can expire on a busy machine.
-async fn answered(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<(Value, Value)> {
+async fn logged(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<(Value, Value)> {
     let needed = [
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_ENDPOINT_URL", url),
@@ -58,9 +58,9 @@ fn malformed() -> Value {
 }
 
 #[tokio::test]
-async fn each_answer_is_a_line_of_json_in_the_log() {
+async fn each_response_is_a_line_of_json_in_the_log() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    let responses = answered(
+    let responses = logged(
         &dynamodb.url(),
         &[],
         &[echo_event(), echo_event(), create_event("{}"), malformed()],
@@ -68,7 +68,7 @@ async fn each_answer_is_a_line_of_json_in_the_log() {
     .await;
     let settled = responses.iter().filter_map(|(status, _)| status.as_u64());
     let settled: Vec<_> = settled.filter(|status| *status != 503).collect();
-    // After a time-out, the product may be there already.
+    // After a timeout, the product may already exist.
     let first = if responses[0].0 == 503 {
         settled[0]
     } else {
@@ -101,8 +101,7 @@ async fn each_answer_is_a_line_of_json_in_the_log() {
     }
 }
 
-/// Names and units are those of the schema, and every metric and
-/// dimension that a line promises is in it.
+/// Names and units match the schema, and a line has every metric and dimension that it declares.
 #[tokio::test]
 async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let schema: Value = serde_json::from_str(include_str!("emf.schema.json")).expect("JSON");
@@ -111,7 +110,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let faulty = Faulty::start(&dynamodb, Fault::Error("InternalServerError"), 2).await;
     // From ERROR on, Lambda drops the lines of responses, but their metrics must stay.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
-    let responses = answered(
+    let responses = logged(
         faulty.url(),
         &level,
         &[echo_event(), echo_event(), create_event("{}")],
@@ -165,7 +164,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     assert_eq!(usize::try_from(attempts), Ok(faulty.calls()));
 }
 
-/// The call is sent to X-Ray's daemon as a part of the function's time.
+/// X-Ray's daemon gets the call as a subsegment of the function.
 #[tokio::test]
 async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     let daemon = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
@@ -173,7 +172,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
     let other = create_event(product("1001", "Amazon Echo", "another", "89.99").to_string());
-    let responses = answered(
+    let responses = logged(
         &dynamodb.url(),
         &variables,
         &[echo_event(), other, create_event("{}")],
@@ -198,7 +197,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
         assert_eq!(document["aws"]["retries"], line["DynamoDBRetries"]);
         // A call that timed out has no response.
         if *response != 503 {
-            // To create what is there is refused by DynamoDB's condition.
+            // DynamoDB's condition refuses a product that exists.
             let refused = *response != 201;
             let status = if refused { 400 } else { 200 };
             assert_eq!(document["http"]["response"]["status"], status);
@@ -215,6 +214,6 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
     assert_eq!(
         further,
         Ok("the end"),
-        "a body that is no product makes no call"
+        "a body that is not a product makes no call"
     );
 }
