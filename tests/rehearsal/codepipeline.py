@@ -59,15 +59,14 @@ class CodePipeline:
     def run(self, title: str):
         """Runs the stages of the template."""
         commit = self.source()
-        for stage in self.stages()[1:]:
-            [action] = stage["Actions"]
-            project = self.project(self.aws.resource(TOOLS, PIPELINE, action["Configuration"]["ProjectName"]))
-            self.report.step(f"{stage['Name']} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
+        for stage in list(self.actions)[1:]:
+            project = self.project(stage)
+            self.report.step(f"{stage} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
             self.report.detail(f"as {project.role}")
-            log = self.work / f"{stage['Name'].lower()}.log"
-            code = self.build(stage["Name"], log, self.report.detail)
+            log = self.work / f"{stage.lower()}.log"
+            code = self.build(stage, log, self.report.detail)
             if code != 0:
-                raise Failed(f"{stage['Name']} ended with exit code {code}: see {log}")
+                raise Failed(f"{stage} ended with exit code {code}: see {log}")
         self.endpoint = zipfile.ZipFile(self.fetched("Endpoint")).read("api-endpoint.txt").decode().strip()
         self.guide.executed(commit)
 
@@ -80,12 +79,14 @@ class CodePipeline:
             return self.report.detail(f"it fails, and nothing is built or deployed: {failed}")
         raise Failed("the first execution found something in an empty repository")
 
-    def stages(self) -> list:
+    @functools.cached_property
+    def actions(self) -> dict:
+        """The action of each stage in the template. Source has two alternatives, of which this is the first."""
         resources = yaml.load((ROOT / "pipeline/pipeline.yml").read_text(), Tags)["Resources"]
         stages = resources["Pipeline"]["Properties"]["Stages"]
-        names = [stage["Name"] for stage in stages]
-        expect(names == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
-        return stages
+        actions = {stage["Name"]: stage["Actions"][0] for stage in stages}
+        expect(list(actions) == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
+        return actions
 
     def source(self) -> str:
         """CodePipeline fetches the branch with its own role."""
@@ -108,13 +109,14 @@ class CodePipeline:
         return self.aws.assume_as("codepipeline.amazonaws.com", f"arn:aws:iam::{TOOLS}:role/{role}", source)
 
     @functools.cache
-    def project(self, name: str) -> Project:
-        return Project(self.aws, name)
+    def project(self, stage: str) -> Project:
+        return Project(
+            self.aws, self.aws.resource(TOOLS, PIPELINE, self.actions[stage]["Configuration"]["ProjectName"])
+        )
 
     def build(self, stage: str, log: pathlib.Path, say, received: dict | None = None) -> int:
         """Runs the project of a stage on the artifacts of the last execution. Returns its exit code."""
-        [action] = next(each for each in self.stages() if each["Name"] == stage)["Actions"]
-        project = self.project(f"{SERVICE}-{stage.lower()}")
+        action, project = self.actions[stage], self.project(stage)
         inputs = [each["Name"] for each in action["InputArtifacts"]]
         primary = action["Configuration"].get("PrimarySource", inputs[0])
         folders = {name: self.unpacked(name, project.credentials) for name in inputs}

@@ -11,7 +11,7 @@ import time
 import zipfile
 
 import permissions
-from aws import ROOT, SERVICE, TARGET, TOOLS, Aws, Failed, expect, root_of
+from aws import ROOT, TARGET, TOOLS, Aws, Failed, expect, root_of
 from codepipeline import RECEIVED, CodePipeline
 from guide import Guide
 from report import Report
@@ -95,7 +95,7 @@ class Stories:
             return str(failed)
 
     def refusals(self, former_id: str):
-        deploy, build = self.pipeline.project(f"{SERVICE}-deploy"), self.pipeline.project(f"{SERVICE}-build")
+        deploy, build = self.pipeline.project("Deploy"), self.pipeline.project("Build")
         external_id = self.guide.variables["EXTERNAL_ID"]
         said = self.assume_deployment_role(deploy.credentials, external_id)
         expect(said == "", f"the deploy project assumes the deployment role: {said}")
@@ -186,7 +186,7 @@ class Stories:
             copy.write_text(script)
         if spoil:
             spoil(source / "dist/package/serverless-state.json")
-        credentials = self.pipeline.project(f"{SERVICE}-build").credentials
+        credentials = self.pipeline.project("Build").credentials
         for artifact, key in self.pipeline.artifacts.items():
             written = self.attempt(credentials, "put_object", Key=key, Body=script.encode())
             expect(written == (artifact == "Package"), f"Build {'writes' if written else 'cannot write'} {artifact}")
