@@ -3,7 +3,7 @@
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
   measure-aws profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools \
-  durations first-product update peers
+  durations first-product cost update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -76,7 +76,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
-test-tools: build-tools ## Test what is in tools/, the lock file of the pipeline, and `make measure-aws`
+test-tools: build-tools ## Test what is in tools/, the lock file of the pipeline, `make measure-aws`, and that docs/cost.md is current
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
@@ -214,6 +214,9 @@ first-product: ## Measure the time from a clone to the first product in a browse
 
 durations: ## Measure `make test` in a cold clone and after a change; write the table in CONTRIBUTING.md
 	python3 tools/durations.py
+
+cost: .venv/installed ## Compute what a stage costs a month from tools/cost.toml, and simulate two Regions; write docs/cost.md
+	python3 tools/cost.py
 
 update: .venv/installed ## Update every lock file (Cargo, npm, Python) and run the loop
 	bash tools/update.sh
