@@ -48,7 +48,7 @@ export function resources(path, { account, region, parameters }) {
       case 'AWS::KMS::Key':
         return name;
       case 'AWS::IAM::ManagedPolicy':
-        return `arn:aws:iam::${account}:policy/${resolve(properties.ManagedPolicyName)}`;
+        return `arn:aws:iam::${account}:policy/${resolve(properties.ManagedPolicyName ?? name)}`;
       case 'AWS::CodeBuild::Project':
         return resolve(properties.Name);
       case 'AWS::Logs::LogGroup':
