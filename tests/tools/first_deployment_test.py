@@ -19,7 +19,7 @@ class FirstDeployment(unittest.TestCase):
         for name, script in (("aws", AWS), ("make", MAKE)):
             (self.folder / name).write_text(script)
             (self.folder / name).chmod(0o755)
-        (self.folder / "config").write_text("[profile tools]\n[profile target]\n")
+        (self.folder / "config").write_text("[profile tools]\n[profile DEV]\n[profile PROD]\n")
 
     def run_block(self, block: str) -> subprocess.CompletedProcess:
         environment = {
@@ -30,6 +30,7 @@ class FirstDeployment(unittest.TestCase):
             "ENDPOINT": "https://api.example.com/DEV",
             "OLD_PATH": os.environ["PATH"],
             "PATH": f"{self.folder}:{os.environ['PATH']}",
+            "PIPELINE": "catalog",
             "SERVICE": "catalog",
         }
         shell = ["bash", "-euo", "pipefail", "-c", block]
