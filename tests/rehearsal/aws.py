@@ -30,6 +30,8 @@ REGION = "eu-central-1"
 NAME = "catalog" if strict("name") else "product-catalog-service"
 SERVICE = f"{NAME}-DEV"
 PIPELINE = f"{NAME}-pipeline-DEV"
+# Seconds of a minute in which CodeDeploy shifts traffic.
+SHIFT_MINUTE = 0.3
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 
@@ -73,7 +75,6 @@ class Aws:
             "CLOUDTRAIL_RECORDING": "1",
             "GATEWAY_PORT": str(self.port),
             "IOT_MTLS_ENABLED": "false",
-            "MINISTACK_ACCOUNT_ID": TARGET,  # Whose API an unsigned request asks.
             "MINISTACK_HOST": f"{REGION}.amazonaws.com",
             "MINISTACK_REGION": REGION,
             "MINISTACK_SSL_CERT": str(self.folder / "server.pem"),
@@ -81,6 +82,7 @@ class Aws:
             "SSL_CERT_FILE": str(self.ca),  # What the functions trust.
             "USE_SSL": "1",
             "LENIENT": os.environ.get("LENIENT", ""),
+            "SHIFT_MINUTE": str(SHIFT_MINUTE),
         }
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
         with self.log.open("wb") as log:

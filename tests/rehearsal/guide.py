@@ -13,8 +13,6 @@ from strict import strict
 
 GUIDE = "docs/deploy.md"
 REPOSITORY = "product-catalog-service"
-# The emulator has no such resources: codepipeline.py plays them.
-PLAYED = ("AWS::CodeCommit::Repository", "AWS::CodePipeline::Pipeline")
 
 
 class Guide:
@@ -22,7 +20,6 @@ class Guide:
         self.aws, self.report, self.folder = aws, report, aws.folder
         self.clone = aws.folder / "clone"
         self.bare = aws.folder / "repositories" / REPOSITORY
-        self.executions = aws.folder / "executions"  # As the runbook's command prints them.
         self.variables = {}
         self.ran = set()  # The blocks of commands.
 
@@ -33,13 +30,12 @@ class Guide:
         shim = self.folder / "bin/aws"
         shim.write_text(
             "#!/usr/bin/env bash\n"
-            "# Keeps what sts hands out, to look for it later where it must not be, and plays CodePipeline.\n"
+            "# Keeps what sts hands out, to look for it later where it must not be.\n"
             'case "$*" in\n'
             '"sts assume-role"*)\n'
             f'  answer=$("{real}" "$@") || exit\n'
             f'  tee -a "{self.aws.handed_out}" <<<"$answer"\n'
             "  ;;\n"
-            f'*"codepipeline list-pipeline-executions"*) cat "{self.executions}" ;;\n'
             f'*) exec "{real}" "$@" ;;\n'
             "esac\n"
         )
@@ -71,14 +67,6 @@ class Guide:
         self.in_clone("git", "add", "--all")
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
 
-    def without_what_is_played(self):
-        """Takes out of the clone's pipeline template what the emulator does not have."""
-        template = self.clone / "pipeline/pipeline.yml"
-        parts = re.split(r"(?m)^(?=  \w+:\n)", template.read_text())
-        kept = [part for part in parts if not re.match(rf"  \w+:\n    Type: ({'|'.join(PLAYED)})\n", part)]
-        expect(len(kept) == len(parts) - len(PLAYED), f"pipeline.yml has one {' and one '.join(PLAYED)}")
-        template.write_text("".join(kept))
-
     def choose(self):
         """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
         self.run("1. Choose")
@@ -91,9 +79,7 @@ class Guide:
 
     def update(self):
         """Updates all stacks, with another external id."""
-        self.without_what_is_played()
         self.run("Update")
-        self.in_clone("git", "checkout", "pipeline/pipeline.yml")
         self.variables["EXTERNAL_ID"] = self.left()["EXTERNAL_ID"]
 
     def left(self) -> dict:
@@ -135,13 +121,6 @@ class Guide:
             for section in sections:
                 for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
                     expect(block in self.ran, f"{page}, {section.splitlines()[0]} was run: {block}")
-
-    def executed(self, commit: str):
-        """A commit was deployed: CodePipeline lists the latest execution first."""
-        before = self.executions.read_text() if self.executions.exists() else ""
-        self.executions.write_text(
-            f"Succeeded\t{time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime())}\t{commit}\n{before}"
-        )
 
     def git(self) -> dict:
         """git, to which this folder is CodeCommit."""
