@@ -42,7 +42,10 @@ export async function walk(url, { change = (made) => made, credentials = {}, nam
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [, , url] = process.argv;
-  if (!url) throw new Error('the address of the API is missing: node tests/clients/walk.mjs URL');
+  if (!url) {
+    console.error('walk.mjs: the address of the API is missing: node tests/clients/walk.mjs URL');
+    process.exit(1);
+  }
   // A stage that is open to everyone allows few requests in a second.
   const options = { name: 'deployed', credentials: process.env, reporters: ['cli'], delayRequest: 250 };
   const { failures } = await walk(url, options);
