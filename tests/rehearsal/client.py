@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from aws import REGION, Aws, root_of
+from aws import NAME, REGION, STAGES, Aws, root_of
 
 PAUSE = 0.05  # Seconds.
 PRODUCT = {"id": "1001", "title": "Amazon Echo", "description": "Smart speaker", "price": "89.99"}
@@ -22,16 +22,20 @@ PRODUCT = {"id": "1001", "title": "Amazon Echo", "description": "Smart speaker",
 class Client:
     """Creates and finds the same product by turns, signed by the account's administrator, from `with` to its end."""
 
-    def __init__(self, aws: Aws, account: str, endpoint: str):
-        self.aws, self.endpoint = aws, urllib.parse.urlsplit(endpoint)
-        self.signer = SigV4Auth(Credentials(*root_of(account).values()), "execute-api", REGION)
+    def __init__(self, aws: Aws, stage: str):
+        self.aws, self.stage, self.endpoint = aws, stage, urllib.parse.urlsplit(aws.endpoint(stage))
+        self.signer = SigV4Auth(Credentials(*root_of(STAGES[stage]).values()), "execute-api", REGION)
         self.trust = ssl.create_default_context(cafile=str(aws.ca))
         self.seen = []  # (route, version, status, whether the response was right) of each response.
         self.slowest = 0.0
+        self.is_alarmed = False
         self.is_over = threading.Event()
         self.callers = []
 
     def __enter__(self):
+        for _ in range(3):  # A new API is not known at once.
+            self.call("create")
+        self.seen.clear()
         self.callers.append(threading.Thread(target=self.keep_calling, daemon=True))
         self.callers[0].start()
         return self
@@ -40,6 +44,8 @@ class Client:
         self.is_over.set()
         for each in self.callers:
             each.join()
+        if self.is_alarmed:
+            self.set_alarm("OK")
 
     def keep_calling(self):
         while not self.is_over.wait(PAUSE):
@@ -67,6 +73,18 @@ class Client:
         is_right = status == 200 and json.loads(text) == PRODUCT
         self.seen.append((route, version, status, is_right))
         self.slowest = max(self.slowest, time.monotonic() - since)
+        self.alarm()
+
+    def alarm(self):
+        """Sets the alarm that stops a release, as CloudWatch would: the emulator does not compute expressions."""
+        is_bad = sum(not is_right for *_, is_right in self.seen[-100:]) >= 2
+        if is_bad and not self.is_alarmed:
+            self.is_alarmed = True
+            self.set_alarm("ALARM")
+
+    def set_alarm(self, state: str):
+        named = {"AlarmName": f"{NAME}-{self.stage}-release", "StateValue": state, "StateReason": "the client"}
+        self.aws.call(root_of(STAGES[self.stage]), "cloudwatch", "set_alarm_state", **named)
 
     # ---- What it has seen ----
 

@@ -50,7 +50,8 @@ class Project:
         if unknown := received.keys() - set(commands):
             raise Failed(f"{self.buildspec} has no command {', '.join(unknown)}")
         folders = {f"CODEBUILD_SRC_DIR_{name}": str(folder) for name, folder in inputs.items()}
-        here = {"CODEBUILD_SRC_DIR": str(source), "PWD": str(source), **folders}
+        stream = f"{self.name}/{log.stem}"
+        here = {"CODEBUILD_SRC_DIR": str(source), "CODEBUILD_LOG_PATH": stream, "PWD": str(source), **folders}
         variables = {**spec.get("env", {}).get("variables", {}), **self.environment, **given, **here}
         environment = {**self.aws.environment(self.credentials), **variables}
         with log.open("w") as written:

@@ -31,6 +31,7 @@ class Execution:
         self.variables = {}  # By namespace.
         self.stages = {}  # How each has ended.
         self.commit = self.message = ""
+        self.received = None  # What its builds receive, if it is not what all builds do.
 
     def resolved(self, value):
         """A value of the pipeline's structure, with what #{Namespace.NAME} stands for in it."""
@@ -51,7 +52,7 @@ class CodePipeline:
         self.received = RECEIVED if os.environ.get("RECEIVED") else {}
         self.decide = None  # Answers an approval, by a command.
         self.executions = []  # The latest first.
-        self.endpoint = ""
+        self.is_brief = False  # Whether it tells of actions, not of commands.
         self.asked = 0  # How much of what was asked for is done.
         # A rehearsal works without github.com. NOT_SHOWN says so.
         os.environ.setdefault("ADVISORY_DB", str(ROOT / "tests/tools/advisories"))
@@ -162,9 +163,19 @@ class CodePipeline:
         execution = self.start()
         for stage in self.stages[1:]:
             self.play(execution, stage, title)
-        endpoint = zipfile.ZipFile(self.fetched("Endpoint")).read("api-endpoint.txt")
-        self.endpoint = endpoint.decode().strip()
         return execution
+
+    def run_all(self, executions: list, title: str) -> list:
+        """Runs executions that are queued: a stage has one at a time, in their order. Returns how each has ended."""
+        stages, ends = self.stages[1:], [""] * len(executions)
+        for turn in range(len(stages) + len(executions)):
+            for behind, execution in enumerate(executions):
+                if 0 <= turn - behind < len(stages) and not ends[behind]:
+                    try:
+                        self.play(execution, stages[turn - behind], f"{title} ({behind + 1})")
+                    except Failed as failed:
+                        ends[behind] = str(failed)
+        return ends
 
     def play(self, execution: Execution, stage: dict, title: str):
         """Runs the actions of a stage. If one fails, and the stage says so, the stage is rolled back."""
@@ -190,10 +201,17 @@ class CodePipeline:
     def perform_build(self, execution: Execution, stage: str, action: dict, title: str):
         name, project = action["name"], self.project(stage, action["name"])
         where = stage if name == stage else f"{stage}, {name}"
-        self.report.step(f"{where} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
-        self.report.detail(f"as {project.role}")
         log = self.work / f"{where.lower().replace(', ', '-')}.log"
-        code = self.build(stage, log, self.report.detail, action=name, execution=execution)
+        since = time.monotonic()
+        if not self.is_brief:
+            self.report.step(f"{where} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
+            self.report.detail(f"as {project.role}")
+        say = (lambda *_, **__: None) if self.is_brief else self.report.detail
+        code = self.build(stage, log, say, action=name, execution=execution)
+        if self.is_brief:
+            self.report.detail(f"{where} {title}", since, failed=code != 0)
+        for line in self.aws.said("CodeDeploy (our emulation)"):
+            self.report.detail(line)
         if code != 0:
             raise Failed(f"{where} ended with exit code {code}: see {log}")
 
@@ -230,6 +248,7 @@ class CodePipeline:
                 "sourceRevisions": [
                     {"actionName": "Source", "revisionId": each.commit, "revisionSummary": each.message}
                 ],
+                "succeededIn": [name for name, status in each.stages.items() if status == "Succeeded"],
             }
             for each in self.executions
             if each.commit
@@ -293,6 +312,12 @@ class CodePipeline:
         """The last execution that has an artifact."""
         return next(each for each in self.executions if each.artifacts)
 
+    @property
+    def endpoint(self) -> str:
+        """The address of the API that was deployed last."""
+        told = [each.get("ENDPOINT", "") for each in self.last.variables.values()]
+        return [each for each in told if each.startswith("https:")][-1]
+
     def build(
         self,
         stage: str,
@@ -312,9 +337,11 @@ class CodePipeline:
         [output] = action.get("outputArtifacts", []) or [None]
         made = self.folder / f"{stage.lower()}.zip" if output else None
         if received is None:
-            received = self.received.get(project.buildspec, {})
+            received = (execution.received or self.received).get(project.buildspec, {})
         others = {name: folder for name, folder in folders.items() if name != primary}
         given = environment_of(execution.resolved(action))
+        if "ENDPOINT" in given:
+            given["ENDPOINT"] = self.aws.reachable(given["ENDPOINT"])
         code, exported = project.build(folders[primary], made, log, say, received, given, **others)
         if code == 0 and output:
             self.store(execution, output["name"], made, project.credentials)
@@ -387,6 +414,7 @@ RECEIVED = {
         "make sbom": lambda _: "nowhere: only make verify runs it",
     },
     "buildspec-deploy.yml": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
+    "buildspec-test.yml": {"[[ $STAGE == PROD ]] || npm ci --ignore-scripts --no-audit --no-fund": receive_tools},
 }
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from aws import ARCHITECTURE, NAME, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
+from aws import ARCHITECTURE, NAME, PROFILES, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
 from report import Report
 from strict import strict
 
@@ -25,24 +25,25 @@ class Guide:
 
     def prepare(self):
         """An engineer's clone of this working tree, and an empty repository to push it to."""
-        real = shutil.which("aws", path=f"{ROOT}/.venv/bin")
         (self.folder / "bin").mkdir()
-        shim = self.folder / "bin/aws"
-        shim.write_text(
-            "#!/usr/bin/env bash\n"
+        self.replace(
+            "aws",
             "# Keeps what sts hands out, to look for it later where it must not be.\n"
-            'case "$*" in\n'
-            '"sts assume-role"*)\n'
-            f'  answer=$("{real}" "$@") || exit\n'
-            f'  tee -a "{self.aws.handed_out}" <<<"$answer"\n'
-            "  ;;\n"
-            f'*) exec "{real}" "$@" ;;\n'
-            "esac\n"
+            'if [[ "$1 $2" != "sts assume-role" ]]; then exec "$REAL" "$@"; fi\n'
+            f'answer=$("$REAL" "$@") || exit\ntee -a "{self.aws.handed_out}" <<<"$answer"\n',
+            f"{ROOT}/.venv/bin",
         )
-        shim.chmod(0o755)
+        self.replace(
+            "make",
+            "# STAGE's tests are those that are compiled in this folder.\n"
+            "if [[ $1 == build || $1 == test-deployed ]]; then\n"
+            f'  cd "{ROOT}"\n'
+            f'  export SSL_CERT_FILE="{self.aws.ca}" CARGO_NET_OFFLINE=true\n'
+            'fi\nexec "$REAL" "$@"\n',
+        )
         profiles = [
             f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n"
-            for name, account in (("tools", TOOLS), ("target", TARGET))
+            for name, account in PROFILES.items()
         ]
         (self.folder / "aws.config").write_text("".join(profiles))
         (self.folder / ".curlrc").write_text(f'cacert = "{self.aws.ca}"\nconnect-to = "::127.0.0.1:{self.aws.port}"\n')
@@ -66,6 +67,12 @@ class Guide:
         stack.write_text(text.replace("\nservice: product-catalog-service\n", f"\nservice: {NAME}\n"))
         self.in_clone("git", "add", "--all")
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
+
+    def replace(self, command: str, script: str, path: str | None = None):
+        """A script before a command of this machine, which is $REAL to it."""
+        replaced = self.folder / "bin" / command
+        replaced.write_text(f'#!/usr/bin/env bash\nREAL="{shutil.which(command, path=path)}"\n{script}')
+        replaced.chmod(0o755)
 
     def choose(self):
         """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
@@ -97,6 +104,10 @@ class Guide:
         expect(found, f"{page}, {title} has commands")
         self.ran.update(found)
         commands = "".join(re.findall(r"^```sh\n(.*?)^```", preamble, re.M | re.S) + found)
+        return self.shell(commands, f"{page}, {title}", page == GUIDE, **chosen)
+
+    def shell(self, commands: str, where: str, knows_the_region: bool = True, **chosen: str) -> str:
+        """Runs commands in the engineer's clone, with these variables: what they print."""
         for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
             self.report.detail(f"$ {line}")
         since = time.monotonic()
@@ -104,13 +115,13 @@ class Guide:
         if strict("region"):  # The pages set what they need.
             del environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]
         environment |= self.variables | chosen
-        if strict("region") and page != GUIDE:
+        if strict("region") and not knows_the_region:
             environment.pop("AWS_DEFAULT_REGION", None)
         command = f"{commands}\nenv -0 >{self.folder}/variables"
         shell = ["bash", "-euo", "pipefail", "-c", command]
         done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
+            raise Failed(f"{where}: {(done.stderr or done.stdout).strip()}")
         self.report.detail("done", since)
         return done.stdout
 

@@ -71,6 +71,13 @@ def told(operation: str):
     return answer
 
 
+def list_executions(asked: dict) -> dict:
+    """Those that have succeeded in a stage, if that is asked."""
+    stage = asked.get("filter", {}).get("succeededInStage", {}).get("stageName")
+    listed = told("ListPipelineExecutions")(asked)["pipelineExecutionSummaries"]
+    return {"pipelineExecutionSummaries": [each for each in listed if not stage or stage in each.pop("succeededIn")]}
+
+
 provide("AWS::CodePipeline::Pipeline", create, update, lambda name, _: pipelines.pop(name))
 provide(
     "AWS::CodeCommit::Repository",
@@ -78,7 +85,12 @@ provide(
     lambda name, *_: (name, {}),
     lambda name, properties: repositories.pop(properties["RepositoryName"]),
 )
-operations = ("GetPipelineState", "ListPipelineExecutions", "PutApprovalResult", "RollbackStage")
 serve(
-    "codepipeline", "CodePipeline_20150709", {"GetPipeline": get_pipeline} | {name: told(name) for name in operations}
+    "codepipeline",
+    "CodePipeline_20150709",
+    {
+        "GetPipeline": get_pipeline,
+        "ListPipelineExecutions": list_executions,
+        **{name: told(name) for name in ("GetPipelineState", "PutApprovalResult", "RollbackStage")},
+    },
 )

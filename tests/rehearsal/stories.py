@@ -27,8 +27,7 @@ class Stories:
 
     def holds(self, what: str, command: list, **variables):
         """Asks the deployed API, through API Gateway and with the emulator's certificate."""
-        api = self.pipeline.endpoint.split("//")[1].split(".")[0]
-        url = f"{self.aws.url}/restapis/{api}/DEV/_user_request_"
+        url = self.aws.reachable(self.pipeline.endpoint)
         log = self.pipeline.work / f"{what.replace(' ', '-')}.log"
         since = time.monotonic()
         with log.open("w") as written:
