@@ -51,13 +51,20 @@ function changesOf(changeSet, sameCode) {
     const found = left.find(({ LogicalResourceId }) => LogicalResourceId === id);
     return listed.has(id) || (found?.Action === 'Modify' && replaced(found) === 'no');
   };
-  const isListed = (change, { CausingEntity = '', ChangeSource, Target = {} }) => {
+  const isListed = (change, detail) => {
+    const { CausingEntity = '', ChangeSource, Target = {} } = detail;
     if (change.ResourceType === 'AWS::ApiGateway::Stage' && Target.Name === 'DeploymentId') return true;
     if (change.ResourceType === 'AWS::Lambda::Function' && Target.Name === 'Code') return sameCode(change);
     const [id, attribute = 'Arn'] = CausingEntity.split('.');
     if (ChangeSource === 'ResourceReference') return stays(id);
-    return ChangeSource === 'ResourceAttribute' && attribute === 'Arn' && stays(id);
+    if (ChangeSource === 'ResourceAttribute') return attribute === 'Arn' && stays(id);
+    // Beside each reference, CloudFormation lists its place as changed directly, to a value that it does not know yet.
+    const beside = references.get(change.LogicalResourceId).filter((each) => place(each) === place(detail));
+    return isUnknown(Target) && beside.length > 0 && beside.every((each) => isListed(change, each));
   };
+  const references = new Map(
+    left.map(({ LogicalResourceId, Details }) => [LogicalResourceId, Details.filter((each) => each.CausingEntity)]),
+  );
   // What follows from what is only listed is only listed, too.
   for (let before = -1; before !== count(left); ) {
     before = count(left);
@@ -71,6 +78,9 @@ function changesOf(changeSet, sameCode) {
   }
   return left;
 }
+
+const place = ({ Target = {} }) => Target.Path ?? Target.Name ?? Target.Attribute;
+const isUnknown = ({ AfterValue }) => AfterValue?.includes('changeSet:KNOWN_AFTER_APPLY') ?? false;
 
 const count = (changes) => changes.reduce((sum, { Details }) => sum + 1 + Details.length, 0);
 
@@ -87,6 +97,8 @@ const VERBS = ['REPLACES', 'REMOVES', 'PERHAPS REPLACES', 'imports', 'changes', 
 function verb(change) {
   const { Action, PolicyAction } = change;
   if (Action === 'Add') return 'adds';
+  // CloudFormation decides only when it is there.
+  if (Action === 'Dynamic') return 'PERHAPS REPLACES';
   if (Action === 'Import') return 'imports';
   if (Action === 'Remove') {
     // Earlier versions of functions stay, and nobody misses them here.
@@ -107,10 +119,12 @@ const FATE = {
   Snapshot: 'a snapshot of it is kept',
 };
 
-function property({ CausingEntity, Target = {} }) {
-  const { AfterValue, Attribute, BeforeValue, Name } = Target;
-  const values = [BeforeValue, AfterValue].every((value) => value !== undefined && value.length <= 40);
-  return `${Name ?? Attribute}${values ? ` ${BeforeValue} -> ${AfterValue}` : ''}${CausingEntity ? ` (${CausingEntity})` : ''}`;
+/** The place that changes, and from what to what, if that is short. */
+function property(detail) {
+  const { AfterValue, BeforeValue } = detail.Target ?? {};
+  const isShort = [BeforeValue, AfterValue].every((value) => value !== undefined && value.length <= 40);
+  const values = isShort && !isUnknown(detail.Target) ? ` ${BeforeValue} -> ${AfterValue}` : '';
+  return `${place(detail)?.replace('/Properties/', '')}${values}`;
 }
 
 function line(change) {
@@ -153,7 +167,7 @@ const COMMANDS = {
   first() {
     const resources = Object.entries(service().template.Resources);
     const lines = resources.map(([id, { Type }]) => `   adds ${id} (${Type})`).sort();
-    const changes = `first deployment: adds ${resources.length} resources`;
+    const changes = `first deployment: adds up to ${resources.length} resources`;
     report([`The stack does not exist yet. This release is its ${changes}:`, ...lines], changes);
   },
   functions(file) {
@@ -179,7 +193,8 @@ const COMMANDS = {
     const unlisted = all.Changes.length - changes.length;
     if (changes.length === 0) report(['This release changes nothing.'], 'no changes');
     else report(['This release:', ...changes.map(line)], summary(changes));
-    if (unlisted > 0) console.log(`   (${unlisted} entries that every package has are left out)`);
+    if (unlisted > 0)
+      console.log(`   (Left out: ${unlisted} entries that follow from a package's new place and deployment.)`);
   },
 };
 
