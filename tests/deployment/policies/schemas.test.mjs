@@ -90,7 +90,7 @@ const stackResources = {
       ? ofCodeDeploy(action)
       : lambda(`product-catalog-service-DEV-create${action.includes('Provisioned') ? ':live' : ''}`),
   'AWS::Lambda::Function': always(lambda('product-catalog-service-DEV-create')),
-  'AWS::Lambda::Permission': always(lambda('product-catalog-service-DEV-create')),
+  'AWS::Lambda::Permission': always(lambda('product-catalog-service-DEV-create:live')),
   'AWS::Lambda::Version': (action) =>
     lambda(`product-catalog-service-DEV-create${action.includes('Provisioned') ? ':1' : ''}`),
   'AWS::Logs::LogGroup': always(logGroup('/aws/lambda/product-catalog-service-DEV-create')),
