@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Packages the stack of one stage, with the zips of scripts/build.sh, into dist/package.
+# Packages the stack of each stage in TARGETS, with the zips of scripts/build.sh, into dist/package/<stage>. TARGETS has a
+# word for each stage, <stage>=<ARN of the role that CloudFormation works with in the stage's account>.
 # Makes no AWS call and needs no credentials. scripts/deploy.sh deploys what it makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,9 +11,16 @@ fail() {
   exit 1
 }
 
-[[ ${STAGE:-} =~ ^(DEV|STAGE|PROD)$ ]] || fail "STAGE must be DEV, STAGE or PROD, and is '${STAGE:-}'"
-[[ ${TARGET_ACCOUNT_ID:-} =~ ^[0-9]{12}$ ]] || fail "TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '${TARGET_ACCOUNT_ID:-}'"
-[[ ${CF_EXECUTION_ROLE:-} == arn:*:iam::"$TARGET_ACCOUNT_ID":role/* ]] || fail "CF_EXECUTION_ROLE must be the ARN of a role in account $TARGET_ACCOUNT_ID, and is '${CF_EXECUTION_ROLE:-}'"
+read -ra targets <<<"${TARGETS:-}"
+((${#targets[@]} > 0)) || fail "TARGETS must have a word <stage>=<ARN of the execution role> for each stage, and is empty"
+stages=' '
+for target in "${targets[@]}"; do
+  stage=${target%%=*}
+  [[ $target =~ ^(DEV|STAGE|PROD)=arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@-]+$ ]] ||
+    fail "TARGETS must have words such as DEV=arn:aws:iam::222222222222:role/name, and has '$target'"
+  [[ $stages != *" $stage "* ]] || fail "TARGETS must have each stage once, and has $stage twice"
+  stages+="$stage "
+done
 [[ -n ${AWS_REGION:-} ]] || fail "AWS_REGION must be the region to deploy to, and is not set"
 architecture=${ARCHITECTURE:-arm64}
 [[ $architecture =~ ^(arm64|x86_64)$ ]] || fail "ARCHITECTURE must be arm64 or x86_64, and is '$architecture'"
@@ -23,5 +31,9 @@ for function in functions/*; do
 done
 
 rm -rf dist/package
-node_modules/.bin/osls package --stage "$STAGE" --package dist/package \
-  --param "cfnRoleArn=$CF_EXECUTION_ROLE" --param "architecture=$architecture" --param "tableName=$table"
+for target in "${targets[@]}"; do
+  stage=${target%%=*}
+  node_modules/.bin/osls package --stage "$stage" --package "dist/package/$stage" \
+    --param "cfnRoleArn=${target#*=}" --param "architecture=$architecture" --param "tableName=$table"
+done
+echo "Release $(bash scripts/release.sh)"

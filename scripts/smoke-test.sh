@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Creates a product through a deployed API and finds it: scripts/smoke-test.sh URL
+# Creates a product through a deployed API and finds it: scripts/smoke-test.sh [--find-first] URL
 # It is the same product each time, so that the catalog does not fill up with tests. If another product has its id, the
-# response is a 409, which also shows that the API works; then the test finds that product.
+# response is a 409, which also shows that the API works; then the test finds that product. With --find-first, it creates
+# the product only if it does not find it.
 # It uses curl, not the Postman collection, because the pipeline runs it with the target account's credentials, which the
 # 150 packages of newman must not see.
 # With the credentials that scripts/curl.sh finds in its environment.
 set -euo pipefail
 
-url=${1:?the address of the API is missing: scripts/smoke-test.sh URL}
+find_first=false
+if [[ ${1:-} == --find-first ]]; then
+  find_first=true
+  shift
+fi
+url=${1:?the address of the API is missing: scripts/smoke-test.sh [--find-first] URL}
 product='{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}'
 body=$(mktemp)
 trap 'rm "$body"' EXIT
@@ -20,14 +26,30 @@ call() {
     status=$(bash "$(dirname "$0")/curl.sh" --output "$body" --write-out '%{http_code}' "$@") || true
     # For some seconds, the name of a new API does not resolve, and API Gateway responds with 403 or 404. 000 is no response.
     [[ $status =~ ^(000|403|404|429|5..)$ && $attempt != 6 ]] || break
+    if $find_first && is_missing; then break; fi
     sleep 2
   done
+}
+
+# Whether the function itself says that there is no such product.
+is_missing() {
+  [[ $status == 404 && $(<"$body") == *'"urn:problem-type:product-catalog:product-not-found"'* ]]
 }
 
 fail() {
   echo "smoke-test.sh: $1 should return $2, and returned $status: $(<"$body")" >&2
   exit 1
 }
+
+if $find_first; then
+  call "$url/product/find/smoke-test"
+  if [[ $status == 200 && $(<"$body") == '{"id":"smoke-test",'*'}' ]]; then
+    echo "Found a product: $url/product/find/smoke-test"
+    exit
+  fi
+  is_missing || fail "GET $url/product/find/smoke-test" '{"id":"smoke-test",*}'
+  find_first=false
+fi
 
 call --json "$product" "$url/product/create"
 case $status in

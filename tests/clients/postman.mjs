@@ -1,6 +1,6 @@
 // `make postman`: openapi.yaml as a Postman collection in dist/postman, with a walk through it, for this machine and
 // for a deployment. The walk's requests are those of the contract with other values; its schemas are the contract's.
-// It has no AWS credentials: where requests must be signed, use Postman's tab for authorization.
+// It has no AWS credentials: where requests must be signed, use Postman's tab for authorization. walk.mjs adds its own.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';

@@ -1,31 +1,14 @@
 // The Postman collection, as newman walks through it.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import newman from 'newman';
 import { startCatalog } from './local.mjs';
-import { collection, environment } from './postman.mjs';
-
-/** What was answered on the walk, and which of its assertions failed. */
-async function walk(url, { change = (made) => made, envVar = [] } = {}) {
-  const run = newman.run({
-    collection: change(await collection()),
-    environment: environment('local', url),
-    envVar,
-    folder: 'walk',
-    reporters: [],
-    timeoutRequest: 20_000,
-  });
-  const [error, { run: summary }] = await once(run, 'done');
-  assert.equal(error, null);
-  return {
-    answers: summary.executions.map(({ item, response }) => `${item.name}: ${response?.code}`),
-    asserted: summary.stats.assertions.total,
-    failures: summary.failures.map(({ source, error }) => `${source.name}: ${error.test ?? error.message}`),
-  };
-}
+import { collection } from './postman.mjs';
+import { walk } from './walk.mjs';
 
 test('the walk meets what the contract says, and once more in the same catalog', async (test) => {
   const { url } = await startCatalog(test);
@@ -68,18 +51,55 @@ test('a catalog that does not keep the contract fails the walk', async (test) =>
 });
 
 test('an API key is sent with each request, where there is one', async (test) => {
-  const keys = [];
-  const guarded = createServer((request, response) => {
-    keys.push(request.headers['x-api-key']);
-    response.writeHead(403).end('{}');
-  }).listen(0, '127.0.0.1');
-  test.after(() => guarded.close());
-  await once(guarded, 'listening');
-  const url = `http://127.0.0.1:${guarded.address().port}`;
+  const { url, sent } = await guarded(test);
   const { failures } = await walk(url, { envVar: [{ key: 'apiKey', value: 'a key' }] });
   assert.notEqual(failures.length, 0);
   await walk(url);
+  const keys = sent.map(({ headers }) => headers['x-api-key']);
   assert.deepEqual(keys, [...Array(8).fill('a key'), ...Array(8).fill(undefined)]);
+});
+
+test('each request is signed with the credentials that there are', async (test) => {
+  const { url, sent } = await guarded(test);
+  const credentials = {
+    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+    AWS_SESSION_TOKEN: 'a-token',
+    AWS_REGION: 'eu-west-1',
+  };
+  await walk(url, { credentials });
+  assert.equal(sent.length, 8);
+  for (const request of sent) {
+    assert.equal(request.headers['x-amz-security-token'], 'a-token');
+    assert.equal(request.headers.authorization, signed(request, credentials));
+  }
+  await assert.rejects(
+    walk(url, { credentials: { ...credentials, AWS_REGION: undefined } }),
+    /^Error: AWS_REGION must/,
+  );
+  await walk(url);
+  assert.ok(sent.slice(8).every(({ headers }) => headers.authorization === undefined));
+});
+
+test('as a command, it prints no credentials, and its exit code is that of the walk', async (test) => {
+  const { url } = await startCatalog(test);
+  const run = (at) =>
+    spawnSync(process.execPath, ['tests/clients/walk.mjs', at].filter(Boolean), {
+      encoding: 'utf8',
+      env: {
+        PATH: process.env.PATH,
+        AWS_ACCESS_KEY_ID: 'canary-key',
+        AWS_SECRET_ACCESS_KEY: 'canary-secret',
+        AWS_SESSION_TOKEN: 'canary-token',
+        AWS_REGION: 'eu-west-1',
+      },
+    });
+  const walked = run(url);
+  assert.equal(walked.status, 0, walked.stderr + walked.stdout);
+  assert.match(walked.stdout, /Find a missing product/);
+  assert.doesNotMatch(walked.stdout + walked.stderr, /canary/);
+  assert.match(run().stderr, /the address of the API is missing/);
+  assert.equal(run('http://127.0.0.1:1').status, 1);
 });
 
 test('the calls of the contract are in the collection with its examples', async () => {
@@ -95,3 +115,36 @@ test('the calls of the contract are in the collection with its examples', async 
   assert.deepEqual([find.method, find.url.path.join('/')], ['GET', 'product/find/:id']);
   assert.equal(find.url.variable[0].value, '1001');
 });
+
+/** A server on loopback that refuses every request, and keeps what was sent. */
+async function guarded(test) {
+  const sent = [];
+  const server = createServer(async (request, response) => {
+    sent.push({ ...pick(request), body: (await request.toArray()).join('') });
+    response.writeHead(403).end('{}');
+  }).listen(0, '127.0.0.1');
+  test.after(() => server.close());
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${server.address().port}`, sent };
+}
+
+const pick = ({ headers, method, url }) => ({ headers, method, url });
+
+/** The header Authorization of AWS's Signature Version 4, of the headers that it says are signed. */
+function signed({ body, headers, method, url }, { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION }) {
+  const [, names] = /SignedHeaders=([^,]+)/.exec(headers.authorization);
+  const time = headers['x-amz-date'];
+  const scope = `${time.slice(0, 8)}/${AWS_REGION}/execute-api/aws4_request`;
+  const hash = (text) => createHash('sha256').update(text).digest('hex');
+  const canonical = names.split(';').map((name) => `${name}:${headers[name]}\n`);
+  // Percent signs are encoded again.
+  const path = url.replaceAll('%', '%25');
+  const request = [method, path, '', canonical.join(''), names, hash(body)].join('\n');
+  const key = scope
+    .split('/')
+    .reduce((key, part) => createHmac('sha256', key).update(part).digest(), `AWS4${AWS_SECRET_ACCESS_KEY}`);
+  const signature = createHmac('sha256', key)
+    .update(['AWS4-HMAC-SHA256', time, scope, hash(request)].join('\n'))
+    .digest('hex');
+  return `AWS4-HMAC-SHA256 Credential=${AWS_ACCESS_KEY_ID}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+}

@@ -314,7 +314,7 @@ async function packaged(t, stage, workspace) {
   workspace ??= await Workspace.create(t);
   const { code, stderr } = await workspace.package(forStage(stage));
   assert.equal(code, 0, stderr);
-  return JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+  return JSON.parse(await workspace.read(`dist/package/${stage}/cloudformation-template-update-stack.json`));
 }
 
 /** What Fn::Sub makes of a text: a resource's name where it has one, and its place in the template where AWS makes it. */

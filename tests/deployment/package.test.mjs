@@ -16,7 +16,9 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
     const workspace = await Workspace.create(t);
     const packaged = await workspace.package(forStage(stage));
     assert.equal(packaged.code, 0, packaged.stderr);
-    const template = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+    const template = JSON.parse(
+      await workspace.read(`dist/package/${stage}/cloudformation-template-update-stack.json`),
+    );
     const { Resources: resources, Outputs: outputs } = template;
     const ofType = (type) => Object.entries(resources).filter(([, { Type }]) => Type === type);
 
@@ -244,7 +246,7 @@ test('parameters change the table, the architecture and nothing else', async (t)
     const workspace = await Workspace.create(t);
     const packaged = await workspace.package({ ...forStage('DEV'), ...env });
     assert.equal(packaged.code, 0, packaged.stderr);
-    return workspace.read('dist/package/cloudformation-template-update-stack.json');
+    return workspace.read('dist/package/DEV/cloudformation-template-update-stack.json');
   };
   const plain = await template({});
   const changed = await template({ TABLE_NAME: 'PRODUCTS', ARCHITECTURE: 'x86_64' });
@@ -472,7 +474,9 @@ test('a stage says who may create, or is not packaged', async (t) => {
     return { workspace, ...(await workspace.package(forStage('PROD'))) };
   };
   const methods = async (workspace) => {
-    const { Resources } = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+    const { Resources } = JSON.parse(
+      await workspace.read('dist/package/PROD/cloudformation-template-update-stack.json'),
+    );
     return Object.values(Resources)
       .filter(({ Type }) => Type === 'AWS::ApiGateway::Method')
       .map(({ Properties }) => [Properties.AuthorizationType, Properties.ApiKeyRequired]);

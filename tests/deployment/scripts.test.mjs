@@ -1,10 +1,11 @@
 // The scripts of the pipeline, and how they fail: with a line that says why, and with nothing half-deployed.
 
 import assert from 'node:assert/strict';
-import { access, cp, rm, symlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, cp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { account, forStage, Workspace } from './workspace.mjs';
+import { account, executionRole, forStage, Workspace } from './workspace.mjs';
 
 const stranger = '333333333333';
 const deployRole = {
@@ -17,24 +18,18 @@ const deployRole = {
 const product = '{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}';
 
 test('packaging refuses what it would package wrongly, before it calls osls', async (t) => {
+  const form = 'package.sh: TARGETS must have words such as DEV=arn:aws:iam::222222222222:role/name, and has ';
+  const none =
+    'package.sh: TARGETS must have a word <stage>=<ARN of the execution role> for each stage, and is empty\n';
   const refusals = [
-    [{ STAGE: undefined }, "package.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
-    [{ STAGE: 'dev' }, "package.sh: STAGE must be DEV, STAGE or PROD, and is 'dev'\n"],
+    [{ TARGETS: undefined }, none],
+    [{ TARGETS: ' ' }, none],
+    ...[`dev=${executionRole}`, executionRole, 'DEV=', `DEV=arn:aws:iam::1234:role/cf`, `TEST=${executionRole}`].map(
+      (word) => [{ TARGETS: `PROD=${executionRole} ${word}` }, `${form}'${word}'\n`],
+    ),
     [
-      { TARGET_ACCOUNT_ID: undefined },
-      "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n",
-    ],
-    [
-      { TARGET_ACCOUNT_ID: '1234' },
-      "package.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '1234'\n",
-    ],
-    [
-      { CF_EXECUTION_ROLE: undefined },
-      `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is ''\n`,
-    ],
-    [
-      { CF_EXECUTION_ROLE: `arn:aws:iam::${stranger}:role/cf` },
-      `package.sh: CF_EXECUTION_ROLE must be the ARN of a role in account ${account}, and is 'arn:aws:iam::${stranger}:role/cf'\n`,
+      { TARGETS: `DEV=${executionRole} PROD=${executionRole} DEV=${executionRole}` },
+      'package.sh: TARGETS must have each stage once, and has DEV twice\n',
     ],
     [{ AWS_REGION: undefined }, 'package.sh: AWS_REGION must be the region to deploy to, and is not set\n'],
     [{ ARCHITECTURE: 'arm' }, "package.sh: ARCHITECTURE must be arm64 or x86_64, and is 'arm'\n"],
@@ -63,12 +58,30 @@ test('building refuses an architecture that Lambda does not have, before it buil
 test('a build that fails leaves no package, not even an older one', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
-  await access(workspace.path('dist/package/serverless-state.json'));
+  await access(workspace.path('dist/package/DEV/serverless-state.json'));
   await workspace.command('cargo', 'echo "error: could not compile" >&2; exit 101');
   const built = await workspace.run('scripts/build.sh', [], {});
   assert.equal(built.code, 101);
   assert.equal(built.stderr, 'error: could not compile\n');
   await assert.rejects(access(workspace.path('dist/package')));
+});
+
+test('each stage has a package of its own, of the same zips and with a role of its own', async (t) => {
+  const workspace = await Workspace.create(t);
+  const roles = ['DEV', 'STAGE', 'PROD'].map((stage, i) => [stage, `arn:aws:iam::${String(i + 2).repeat(12)}:role/cf`]);
+  const packaged = await workspace.package({ ...forStage(), TARGETS: roles.map((each) => each.join('=')).join(' ') });
+  assert.equal(packaged.code, 0, packaged.stderr);
+  const states = await Promise.all(roles.map(([stage]) => state(workspace, stage)));
+  assert.deepEqual(
+    states.map(({ service: { provider } }) => [provider.stage, provider.iam.deploymentRole]),
+    roles,
+  );
+  const [first, ...others] = states.map(hashes);
+  assert.equal(first.length, 2);
+  for (const other of others) assert.deepEqual(other, first);
+  const { stdout } = await workspace.run('bash', ['scripts/release.sh']);
+  assert.equal(stdout, `${await release(workspace)}\n`);
+  assert.ok(packaged.stdout.endsWith(`Release ${stdout}`));
 });
 
 test('packaging needs no credentials and makes no call', async (t) => {
@@ -85,9 +98,10 @@ test('packaging needs no credentials and makes no call', async (t) => {
   ]);
 });
 
-test('deploying refuses another stage, another account and a missing package, before any call', async (t) => {
+test('deploying and planning refuse another stage, another account and a missing package, before any call', async (t) => {
   const refusals = [
     [{ STAGE: undefined }, "deploy.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
+    [{ STAGE: 'STAGE' }, 'deploy.sh: there is no package in dist/package/STAGE: run scripts/package.sh first\n'],
     [{ STAGE: 'PROD' }, 'deploy.sh: the package in dist/ is of stage DEV and not of PROD: nothing is deployed\n'],
     [
       { TARGET_ACCOUNT_ID: undefined },
@@ -99,7 +113,7 @@ test('deploying refuses another stage, another account and a missing package, be
     ],
     [
       { TARGET_ACCOUNT_ID: stranger, CROSS_ACCOUNT_ROLE: `arn:aws:iam::${stranger}:role/r` },
-      `deploy.sh: the package in dist/ is for the account of ${forStage('DEV').CF_EXECUTION_ROLE} and not for ${stranger}: nothing is deployed\n`,
+      `deploy.sh: the package in dist/ is for the account of ${executionRole} and not for ${stranger}: nothing is deployed\n`,
     ],
     [
       { CROSS_ACCOUNT_ROLE: undefined },
@@ -107,23 +121,32 @@ test('deploying refuses another stage, another account and a missing package, be
     ],
     [
       { EXTERNAL_ID: undefined },
-      'deploy.sh: EXTERNAL_ID must be the external id of the cross-account role, and is not set\n',
+      'deploy.sh: EXTERNAL_ID must be the external id of the role in CROSS_ACCOUNT_ROLE, and is not set\n',
+    ],
+    [
+      { RELEASE: '#{Build.RELEASE}' },
+      "deploy.sh: RELEASE must be the number of a release, 64 hexadecimal digits, and is '#{Build.RELEASE}'\n",
     ],
   ];
   const workspace = await Workspace.create(t);
   await workspace.command('aws', 'exit 1');
-  const deploy = (env) => workspace.run('scripts/deploy.sh', [], defined({ ...deployRole, ...env }));
+  const run = (script, env) => workspace.run(`scripts/${script}`, [], defined({ ...deployRole, ...env }));
 
-  const missing = await deploy({});
+  const missing = await run('deploy.sh', {});
   assert.equal(missing.code, 1);
-  assert.equal(missing.stderr, 'deploy.sh: there is no package in dist/package: run scripts/package.sh first\n');
+  assert.equal(missing.stderr, 'deploy.sh: there is no package in dist/package/DEV: run scripts/package.sh first\n');
 
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  // As a package of another stage would be found.
+  await cp(workspace.path('dist/package/DEV'), workspace.path('dist/package/PROD'), { recursive: true });
   const before = await workspace.calls();
   for (const [env, line] of refusals) {
-    const deployed = await deploy(env);
-    assert.equal(deployed.code, 1);
-    assert.equal(deployed.stderr, line);
+    // plan.sh begins in the same way.
+    for (const script of ['deploy.sh', 'plan.sh']) {
+      const refused = await run(script, env);
+      assert.equal(refused.code, 1);
+      assert.equal(refused.stderr, line.replace('deploy.sh', script));
+    }
   }
   assert.deepEqual(await workspace.calls(), before);
 });
@@ -134,15 +157,15 @@ async function deploysChanged(t, stage) {
   assert.equal((await workspace.package(forStage(stage))).code, 0);
   await workspace.command('aws', 'exit 9');
   await cp(workspace.path('dist'), workspace.path('unchanged'), { recursive: true });
-  const state = 'dist/package/serverless-state.json';
-  return async (change) => {
+  const file = `dist/package/${stage}/serverless-state.json`;
+  return async (change, env = {}) => {
     await rm(workspace.path('dist'), { recursive: true });
     await cp(workspace.path('unchanged'), workspace.path('dist'), { recursive: true });
-    const packaged = JSON.parse(await workspace.read(state));
+    const packaged = await state(workspace, stage);
     await change(packaged.service, workspace);
-    await workspace.write(state, JSON.stringify(packaged));
+    await workspace.write(file, JSON.stringify(packaged));
     const before = await workspace.calls();
-    const deployed = await workspace.run('scripts/deploy.sh', [], { ...deployRole, STAGE: stage });
+    const deployed = await workspace.run('scripts/deploy.sh', [], { ...deployRole, STAGE: stage, ...env });
     return { ...deployed, called: (await workspace.calls()).length > before.length };
   };
 }
@@ -159,7 +182,7 @@ test('a package in which osls would upload another file is refused before anythi
     ['has a layer', (service) => Object.assign(service, { layers: { all: { package: { artifact: '.npmrc' } } } })],
     ['has an artifact for all', (service) => Object.assign(service, { package: { artifact: 'package.json' } })],
     ['has a link for a zip', (_, workspace) => link(workspace, 'dist/create-product.zip')],
-    ['has a link beside the package', (_, workspace) => link(workspace, 'dist/package/a-link')],
+    ['has a link beside the package', (_, workspace) => link(workspace, 'dist/package/DEV/a-link')],
     ['is for a host that is no region', ({ provider }) => Object.assign(provider, { region: 'x.example.com/' })],
     ['is of a strange service', (service) => Object.assign(service, { service: '--endpoint-url' })],
   ];
@@ -172,6 +195,53 @@ test('a package in which osls would upload another file is refused before anythi
   }
   const unchanged = await deploy(() => {});
   assert.deepEqual([unchanged.code, unchanged.called], [9, true]);
+});
+
+test('zips that are not those of the package are refused before anything has credentials', async (t) => {
+  const deploy = await deploysChanged(t, 'DEV');
+  const zip = 'dist/find-product.zip';
+  const overwritten = (_, workspace) => workspace.write(zip, 'of another build');
+  const version = ({ provider }) =>
+    Object.entries(provider.compiledCloudFormationTemplate.Resources).find(
+      ([id, { Type }]) => Type === 'AWS::Lambda::Version' && id.startsWith('Find'),
+    );
+  const resourcesOf = ({ provider }) => provider.compiledCloudFormationTemplate.Resources;
+  const changes = [
+    [overwritten, /has dist\/find-product\.zip with the hash .{44}, packaged as .{44}/],
+    [(service) => Object.assign(version(service)[1].Properties, { CodeSha256: 'x' }), /, packaged as x/],
+    [(service) => delete version(service)[1].Properties.CodeSha256, /, packaged as undefined/],
+    [(service) => delete resourcesOf(service)[version(service)[0]], /has 0 versions of find/],
+    [(service) => (resourcesOf(service).Another = version(service)[1]), /has 2 versions of find/],
+    // Callers reach find, so it cannot opt out.
+    [
+      (service) => {
+        service.functions.find.versionFunction = false;
+        delete resourcesOf(service)[version(service)[0]];
+      },
+      /has 0 versions of find/,
+    ],
+  ];
+  for (const [change, reason] of changes) {
+    const { code, stderr, called } = await deploy(change);
+    assert.match(stderr, /^deploy\.sh: the package in dist\/ .*: nothing is deployed\n$/);
+    assert.match(stderr, reason);
+    assert.deepEqual([code, called], [1, false]);
+  }
+  // A function that nobody calls through the API, and that has no versions. The release's number covers its zip.
+  const check = (content) => async (service, workspace) => {
+    const { events, ...find } = service.functions.find;
+    service.functions.check = { ...find, name: 'check', events: [], versionFunction: false };
+    service.functions.check.package = { artifact: 'dist/check-release.zip' };
+    await workspace.write('dist/check-release.zip', content);
+    RELEASE ??= await release(workspace);
+  };
+  let RELEASE;
+  assert.equal((await deploy(check('a release'))).called, true);
+  assert.equal((await deploy(check('a release'), { RELEASE })).called, true);
+  const other = await deploy(check('another'), { RELEASE });
+  assert.ok(other.stderr.includes(` and not of ${RELEASE}: nothing is deployed`), other.stderr);
+  assert.match(other.stderr, /has the zips of release [0-9a-f]{64} and/);
+  assert.deepEqual([other.code, other.called], [1, false]);
 });
 
 const tableOf = ({ provider }) => provider.compiledCloudFormationTemplate.Resources.ProductCatalogDynamoDBTable;
@@ -242,12 +312,16 @@ test('the credentials of the target account are never printed', async (t) => {
     cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo https://api.example/DEV ;;
   esac`,
   );
-  // The smoke test's calls, which carry them where nobody sees them.
-  await workspace.command('curl', curl('*canary-secret*canary-token*'));
   await workspace.withoutOsls('[[ $AWS_SESSION_TOKEN == canary-token ]]');
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
   assert.equal(await workspace.read('api-endpoint.txt'), 'https://api.example/DEV\n');
+  assert.equal(await workspace.read('requires-key.txt'), 'false\n');
+  assert.ok(
+    deployed.stdout.startsWith(`Release ${await release(workspace)}\nAssuming ${deployRole.CROSS_ACCOUNT_ROLE}\n`),
+  );
+  // Test does it.
+  assert.ok((await workspace.calls()).every((call) => !call.startsWith('curl')));
   assert.match(deployed.stdout, /The API is at https:\/\/api\.example\/DEV/);
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
 });
@@ -270,7 +344,92 @@ test('the key of the API is read when a function asks for it, and never printed'
   await workspace.command('curl', curl(`*'header = "X-Api-Key: canary-key"'*`));
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
+  assert.equal(await workspace.read('requires-key.txt'), 'true\n');
+  assert.match(deployed.stdout, /Created a product and found it/);
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
+});
+
+const testRole = {
+  ...deployRole,
+  CROSS_ACCOUNT_ROLE: `arn:aws:iam::${account}:role/product-catalog-service-DEV-test`,
+  ENDPOINT: 'https://api.example/DEV',
+  AWS_REGION: 'eu-west-1',
+};
+
+test('testing refuses a wrong or missing variable before any call', async (t) => {
+  const refusals = [
+    [{ STAGE: 'dev' }, "STAGE must be DEV, STAGE or PROD, and is 'dev'"],
+    [{ TARGET_ACCOUNT_ID: undefined }, "TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''"],
+    [
+      { TARGET_ACCOUNT_ID: stranger },
+      `CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, and is '${testRole.CROSS_ACCOUNT_ROLE}'`,
+    ],
+    [{ EXTERNAL_ID: '' }, 'EXTERNAL_ID must be the external id of the role in CROSS_ACCOUNT_ROLE, and is not set'],
+    [{ RELEASE: '1' }, "RELEASE must be the number of a release, 64 hexadecimal digits, and is '1'"],
+    [{ ENDPOINT: undefined }, "ENDPOINT must be the address of the API, https://..., and is ''"],
+    [{ ENDPOINT: 'none' }, "ENDPOINT must be the address of the API, https://..., and is 'none'"],
+    [{ AWS_REGION: undefined }, 'AWS_REGION must be the region of the API, and is not set'],
+    [{ REQUIRES_KEY: 'none' }, "REQUIRES_KEY must be true or false, and is 'none'"],
+  ];
+  const workspace = await Workspace.create(t);
+  for (const command of ['aws', 'curl', 'make', 'node']) await workspace.command(command, 'exit 1');
+  for (const [env, line] of refusals) {
+    const { code, stderr } = await workspace.run('scripts/test-stage.sh', [], defined({ ...testRole, ...env }));
+    assert.deepEqual([code, stderr], [1, `test-stage.sh: ${line}\n`]);
+  }
+  assert.deepEqual(await workspace.calls(), []);
+});
+
+test('each stage has its tests, which sign with a role that is assumed after everything is built', async (t) => {
+  const expected = {
+    DEV: ['aws', 'curl POST', 'curl GET', 'node walk'],
+    STAGE: ['make build', 'aws', 'curl POST', 'curl GET', 'node walk', 'make test-deployed'],
+    PROD: ['aws', 'curl GET'],
+  };
+  const number = '0f'.repeat(32);
+  for (const [stage, steps] of Object.entries(expected)) {
+    const workspace = await Workspace.create(t);
+    await workspace.command('aws', "printf 'canary-key\\tcanary-secret\\tcanary-token\\n'");
+    const signs = '[[ $AWS_SESSION_TOKEN == canary-token && $AWS_REGION == eu-west-1 ]]';
+    await workspace.command('make', `[[ $1 == build ]] && [[ -z $AWS_ACCESS_KEY_ID ]] || ${signs}`);
+    await workspace.command('node', signs);
+    await workspace.command('curl', curl('*canary-secret*canary-token*'));
+    const tested = await workspace.run('scripts/test-stage.sh', [], { ...testRole, STAGE: stage, RELEASE: number });
+    assert.equal(tested.code, 0, tested.stderr);
+    assert.ok(tested.stdout.startsWith(`Release ${number}\n`));
+    const calls = await workspace.calls();
+    assert.doesNotMatch(tested.stdout + tested.stderr + calls.join('\n'), /canary/);
+    const short = (call) => {
+      if (call.startsWith('curl')) return call.includes('--json') ? 'curl POST' : 'curl GET';
+      if (call === 'node tests/clients/walk.mjs https://api.example/DEV') return 'node walk';
+      if (call === 'make test-deployed CATALOG_URL=https://api.example/DEV') return 'make test-deployed';
+      return call.startsWith('aws sts assume-role') ? 'aws' : call;
+    };
+    assert.deepEqual(calls.map(short), steps, stage);
+  }
+});
+
+test('a test that fails fails the stage', async (t) => {
+  for (const failing of ['aws', 'curl', 'node', 'make']) {
+    const workspace = await Workspace.create(t);
+    await workspace.command('aws', "printf 'a\\tb\\tc\\n'");
+    await workspace.command('make', '');
+    await workspace.command('node', '');
+    // One that the smoke test does not try again.
+    await workspace.command('curl', curl('*'));
+    await workspace.command(failing, failing === 'curl' ? 'echo 400' : 'exit 7');
+    const { code } = await workspace.run('scripts/test-stage.sh', [], { ...testRole, STAGE: 'STAGE' });
+    assert.notEqual(code, 0, failing);
+  }
+});
+
+test('an API that requires a key is not tested by a role that cannot read the key, and the log says so', async (t) => {
+  const workspace = await Workspace.create(t);
+  await workspace.command('aws', 'exit 1');
+  const tested = await workspace.run('scripts/test-stage.sh', [], { ...testRole, REQUIRES_KEY: 'true' });
+  assert.equal(tested.code, 0, tested.stderr);
+  assert.match(tested.stdout, /only scripts\/deploy\.sh has tested the API/);
+  assert.deepEqual(await workspace.calls(), []);
 });
 
 test('the smoke test signs with the credentials that it has, and sends the key that it has', async (t) => {
@@ -334,6 +493,32 @@ test('the smoke test passes where another product has its id, and fails where th
   assert.match(failed.stderr, /^smoke-test\.sh: GET http.* should return \{"id":"smoke-test",\*\}, and returned 200: /);
 });
 
+test('the smoke test that finds first creates the product only where it is missing', async (t) => {
+  const calls = [];
+  const missing = [404, '{"type":"urn:problem-type:product-catalog:product-not-found","status":404}'];
+  const { url } = await api(t, (request, body, kept) => {
+    calls.push(request.method);
+    return request.method === 'GET' && !kept.product ? missing : keeps(request, body, kept);
+  });
+  const first = await smokeTest(t, '--find-first', url);
+  assert.equal(first.code, 0, first.stderr);
+  assert.equal(first.stdout, `Created a product and found it: ${url}/product/find/smoke-test\n`);
+  assert.deepEqual(calls.splice(0), ['GET', 'POST', 'GET']);
+  const again = await smokeTest(t, '--find-first', url);
+  assert.equal(again.code, 0, again.stderr);
+  assert.equal(again.stdout, `Found a product: ${url}/product/find/smoke-test\n`);
+  assert.deepEqual(calls, ['GET']);
+  for (const strange of [
+    [200, '{"id":"1001"}'],
+    [404, '{"title":"Unknown route"}'],
+  ]) {
+    const { url: other } = await api(t, () => strange);
+    const failed = await smokeTest(t, '--find-first', other);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /GET http.* should return \{"id":"smoke-test",\*\}, and returned (200|404): /);
+  }
+});
+
 test('the smoke test fails over an API that loses, changes or refuses its product', async (t) => {
   const broken = {
     loses: (request, body) => (request.method === 'POST' ? [201, body] : [404, '{"title":"No product has this id"}']),
@@ -366,9 +551,27 @@ function keeps({ method }, body, kept) {
   return [method === 'POST' ? 201 : 200, kept.product];
 }
 
-async function smokeTest(t, url, env) {
+async function smokeTest(t, ...args) {
   const workspace = await Workspace.create(t);
-  return workspace.run('scripts/smoke-test.sh', [url], env);
+  const env = typeof args.at(-1) === 'object' ? args.pop() : {};
+  return workspace.run('scripts/smoke-test.sh', args, env);
+}
+
+const state = async (workspace, stage) =>
+  JSON.parse(await workspace.read('dist/package', stage, 'serverless-state.json'));
+
+/** The hash of each function's code, as a package has it. */
+const hashes = ({ service }) =>
+  Object.values(service.provider.compiledCloudFormationTemplate.Resources)
+    .filter(({ Type }) => Type === 'AWS::Lambda::Version')
+    .map(({ Properties }) => Properties.CodeSha256);
+
+/** The release's number, as scripts/release.sh defines it. */
+async function release(workspace) {
+  const zips = (await readdir(workspace.path('dist'))).filter((name) => name.endsWith('.zip')).sort();
+  const hash = (bytes) => createHash('sha256').update(bytes).digest('hex');
+  const lines = zips.map(async (name) => `${hash(await readFile(workspace.path('dist', name)))}  dist/${name}\n`);
+  return hash((await Promise.all(lines)).join(''));
 }
 
 /** An API on loopback whose answers are `answer(request, body, kept)`: a status and a body. */

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
-const shortTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Not', 'Ref', 'Sub'].flatMap((name) => {
+const shortTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 'Or', 'Ref', 'Sub'].flatMap((name) => {
   const key = name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`;
   return [
     { tag: `!${name}`, resolve: (text) => ({ [key]: text }) },
@@ -39,6 +39,7 @@ export function resources(path, { account, region, parameters }) {
   const made = (name) => {
     const resource = template.Resources[name];
     if (!resource) throw new Error(`${path}: there is no ${name}`);
+    if (resource.Condition && !holds(resource.Condition)) throw new Error(`${path}: ${name} is not created`);
     return { type: resource.Type, name, properties: resource.Properties };
   };
   const ref = (name) => {
@@ -47,6 +48,12 @@ export function resources(path, { account, region, parameters }) {
     switch (type) {
       case 'AWS::KMS::Key':
         return name;
+      case 'AWS::CloudWatch::Dashboard':
+        return resolve(properties.DashboardName);
+      case 'AWS::CodePipeline::Pipeline':
+        return resolve(properties.Name);
+      case 'AWS::SNS::Topic':
+        return `arn:aws:sns:${region}:${account}:${name}`;
       case 'AWS::IAM::ManagedPolicy':
         return `arn:aws:iam::${account}:policy/${resolve(properties.ManagedPolicyName ?? name)}`;
       case 'AWS::CodeBuild::Project':
@@ -61,11 +68,13 @@ export function resources(path, { account, region, parameters }) {
   };
   const arns = {
     'AWS::CodeBuild::Project': (name) => `arn:aws:codebuild:${region}:${account}:project/${ref(name)}`,
+    'AWS::Events::Rule': (name, { Name = name }) => `arn:aws:events:${region}:${account}:rule/${resolve(Name)}`,
     'AWS::IAM::ManagedPolicy': (name) => ref(name),
     'AWS::IAM::Role': (name, { RoleName = name }) => `arn:aws:iam::${account}:role/${resolve(RoleName)}`,
     'AWS::KMS::Key': (name) => `arn:aws:kms:${region}:${account}:key/${name}`,
     'AWS::Logs::LogGroup': (name) => `arn:aws:logs:${region}:${account}:log-group:${ref(name)}:*`,
     'AWS::S3::Bucket': (name) => `arn:aws:s3:::${ref(name)}`,
+    'AWS::SNS::Topic': (name) => ref(name),
   };
   const arn = (name) => {
     const { type, properties } = made(name);
@@ -90,7 +99,9 @@ export function resources(path, { account, region, parameters }) {
     'Fn::Equals': ([one, other]) => resolve(one) === resolve(other),
     'Fn::GetAtt': getAtt,
     'Fn::If': ([name, yes, no]) => resolve(holds(name) ? yes : no),
+    'Fn::Join': ([separator, items]) => resolve(items).join(separator),
     'Fn::Not': ([term]) => !resolve(term),
+    'Fn::Or': (terms) => terms.some(resolve),
     'Fn::Sub': (text) => (Array.isArray(text) ? sub(...text) : sub(text)),
   };
 
@@ -110,7 +121,12 @@ export function resources(path, { account, region, parameters }) {
     );
   }
 
-  return Object.fromEntries(
+  for (const { RuleCondition, Assertions } of Object.values(template.Rules ?? {})) {
+    const failed = Assertions.find(({ Assert }) => !resolve(Assert));
+    if (failed && (!RuleCondition || resolve(RuleCondition))) throw new Error(`${path}: ${failed.AssertDescription}`);
+  }
+
+  const all = Object.fromEntries(
     Object.entries(template.Resources)
       .filter(([, { Condition }]) => !Condition || holds(Condition))
       .map(([name, { Type, Properties }]) => [
@@ -118,4 +134,12 @@ export function resources(path, { account, region, parameters }) {
         { Type, Arn: Type in arns ? arn(name) : undefined, ...resolve(Properties) },
       ]),
   );
+  // A role brings the policies of its template that are attached to it.
+  const policies = Object.values(all).filter(({ Type }) => Type === 'AWS::IAM::ManagedPolicy');
+  for (const made of Object.values(all).filter(({ Type }) => Type === 'AWS::IAM::Role')) {
+    made.Attached = policies
+      .filter(({ Arn }) => made.ManagedPolicyArns?.includes(Arn))
+      .map(({ PolicyDocument }) => PolicyDocument);
+  }
+  return all;
 }

@@ -102,7 +102,7 @@ export class Workspace {
     const built = await workspace.build(env);
     if (built.code !== 0) throw new Error(built.stderr);
     return async (parameters) => {
-      const all = Object.entries({ cfnRoleArn: env.CF_EXECUTION_ROLE, ...parameters });
+      const all = Object.entries({ cfnRoleArn: executionRole, ...parameters });
       const { code, stdout, stderr } = await workspace.run(
         'node_modules/.bin/osls',
         ['package', '--stage', stage, '--package', 'dist/package', ...all.flatMap((one) => ['--param', one.join('=')])],
@@ -132,8 +132,6 @@ export function rejection(Plugin, service) {
 }
 
 export const forStage = (stage) => ({
-  STAGE: stage,
-  TARGET_ACCOUNT_ID: account,
-  CF_EXECUTION_ROLE: executionRole,
+  TARGETS: `${stage}=${executionRole}`,
   AWS_REGION: 'eu-west-1',
 });

@@ -10,3 +10,4 @@ mod laws;
 mod migration;
 mod openapi;
 mod promises;
+mod signature;

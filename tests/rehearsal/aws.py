@@ -24,12 +24,17 @@ from strict import strict
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = "111111111111"
 TARGET = "222222222222"
+STAGES = {"DEV": TARGET, "STAGE": "333333333333", "PROD": "444444444444"}
+# An administrator of each account.
+PROFILES = {"tools": TOOLS, "target": TARGET, **{stage.lower(): account for stage, account in STAGES.items()}}
 # Not the region of most examples, so that one written into a file is noticed.
 REGION = "eu-central-1"
 # Not the name in serverless.yml, for the same reason.
 NAME = "catalog" if strict("name") else "product-catalog-service"
 SERVICE = f"{NAME}-DEV"
 PIPELINE = f"{NAME}-pipeline-DEV"
+# Seconds of a minute in which CodeDeploy shifts traffic.
+SHIFT_MINUTE = 0.3
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 
@@ -44,7 +49,7 @@ def expect(holds: bool, what: str):
 
 class Aws:
     def __init__(self, folder: pathlib.Path, log: pathlib.Path):
-        self.folder, self.log = folder, log
+        self.folder, self.log, self.heard = folder, log, 0
         self.ca = folder / "ca.pem"
         self.handed_out = folder / "handed-out"  # All that sts has handed out.
         self.port = free_port()
@@ -73,7 +78,6 @@ class Aws:
             "CLOUDTRAIL_RECORDING": "1",
             "GATEWAY_PORT": str(self.port),
             "IOT_MTLS_ENABLED": "false",
-            "MINISTACK_ACCOUNT_ID": TARGET,  # Whose API an unsigned request asks.
             "MINISTACK_HOST": f"{REGION}.amazonaws.com",
             "MINISTACK_REGION": REGION,
             "MINISTACK_SSL_CERT": str(self.folder / "server.pem"),
@@ -81,6 +85,7 @@ class Aws:
             "SSL_CERT_FILE": str(self.ca),  # What the functions trust.
             "USE_SSL": "1",
             "LENIENT": os.environ.get("LENIENT", ""),
+            "SHIFT_MINUTE": str(SHIFT_MINUTE),
         }
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
         with self.log.open("wb") as log:
@@ -197,9 +202,25 @@ class Aws:
         [value] = [each["OutputValue"] for each in described["Outputs"] if each["OutputKey"] == name]
         return value
 
+    def endpoint(self, stage: str) -> str:
+        return self.output(STAGES[stage], f"{NAME}-{stage}", "ServiceEndpoint")
+
     def api_key(self) -> str:
         [key] = self.call(root_of(TARGET), "apigateway", "get_api_keys", includeValues=True)["items"]
         return key["value"]
+
+    def reachable(self, endpoint: str) -> str:
+        """The address of an API for those who ask it by another name than curl."""
+        _, _, host, stage = endpoint.split("/")
+        return f"{self.url}/restapis/{host.split('.')[0]}/{stage}/_user_request_"
+
+    def said(self, of: str) -> list:
+        """What the emulator has written to its log, since the last time, of something."""
+        with self.log.open() as log:
+            log.seek(self.heard)
+            lines = log.readlines()
+            self.heard = log.tell()
+        return [line.strip() for line in lines if line.startswith(of)]
 
     def curl(self, *arguments: str, **options) -> str:
         return self.run({}, "curl", "--silent", "--show-error", *arguments, **options).stdout

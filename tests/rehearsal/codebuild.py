@@ -1,14 +1,16 @@
 """What CodeBuild does with a project: its role, its environment, its buildspec, phase by phase."""
 
 import functools
+import json
 import pathlib
 import subprocess
+import tempfile
 import time
 import zipfile
 
 import yaml
 
-from aws import REGION, TOOLS, Aws, Failed, end, root_of
+from aws import REGION, TOOLS, Aws, Failed, end, expect, root_of
 from strict import strict
 
 
@@ -30,24 +32,28 @@ class Project:
     def build(
         self,
         source: pathlib.Path,
-        artifact: pathlib.Path,
+        artifact: pathlib.Path | None,
         log: pathlib.Path,
         say,
         received: dict,
+        given: dict,
         **inputs: pathlib.Path,
-    ) -> int:
+    ) -> tuple[int, dict]:
         """Runs the buildspec's phases in `source`, with the folders of further inputs, and zips its artifacts.
 
-        A command in `received` is not run: the function there puts its results into `source`, and returns their origin.
-        Returns the exit code of the first command that fails, or 0.
+        The variables in `given` replace the project's. A command in `received` is not run: the function there puts its
+        results into `source`, and returns their origin. Returns the exit code of the first command that fails, or 0,
+        and the variables that the build exports.
         """
         spec = yaml.safe_load((source / self.buildspec).read_text())
         commands = [command for phase in spec["phases"].values() for command in phase.get("commands", [])]
         if unknown := received.keys() - set(commands):
             raise Failed(f"{self.buildspec} has no command {', '.join(unknown)}")
         folders = {f"CODEBUILD_SRC_DIR_{name}": str(folder) for name, folder in inputs.items()}
-        variables = {**spec.get("env", {}).get("variables", {}), **self.environment, "CODEBUILD_SRC_DIR": str(source)}
-        environment = {**self.aws.environment(self.credentials), **variables, **folders}
+        stream = f"{self.name}/{log.stem}"
+        here = {"CODEBUILD_SRC_DIR": str(source), "CODEBUILD_LOG_PATH": stream, "PWD": str(source), **folders}
+        variables = {**spec.get("env", {}).get("variables", {}), **self.environment, **given, **here}
+        environment = {**self.aws.environment(self.credentials), **variables}
         with log.open("w") as written:
             for phase in ("install", "pre_build", "build", "post_build"):
                 for command in spec["phases"].get(phase, {}).get("commands", []):
@@ -57,22 +63,39 @@ class Project:
                         say(f"{phase:<9} {command}: taken from {received[command](source)}")
                         continue
                     since = time.monotonic()
-                    process = subprocess.Popen(
-                        ["bash", "-c", command],
-                        cwd=source,
-                        env=environment,
-                        stdin=subprocess.DEVNULL,
-                        stdout=written,
-                        stderr=written,
-                        start_new_session=True,
-                    )
-                    try:
-                        code = process.wait()
-                    finally:
-                        end(process)
+                    code, environment = self.run(command, environment, written)
                     say(f"{phase:<9} {command}", since, failed=code != 0)
                     if code != 0:
-                        return code
+                        return code, {}
+        exported = spec.get("env", {}).get("exported-variables", [])
+        if missing := set(exported) - environment.keys():
+            raise Failed(f"{self.buildspec} exports {', '.join(missing)}, and no command has set it")
+        if artifact:
+            self.zip(spec, source, artifact)
+        return 0, {name: environment[name] for name in exported}
+
+    def run(self, command: str, environment: dict, log) -> tuple[int, dict]:
+        """Runs a command in the shell of all commands: the next one has the variables and the folder that it leaves."""
+        with tempfile.TemporaryFile() as left:
+            process = subprocess.Popen(
+                ["bash", "-c", f"trap 'env -0 >&{left.fileno()}' EXIT\n{command}"],
+                cwd=environment["PWD"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[left.fileno()],
+                start_new_session=True,
+            )
+            try:
+                code = process.wait()
+            finally:
+                end(process)
+            left.seek(0)
+            variables = left.read().decode().split("\0")
+        return code, dict(each.split("=", 1) for each in variables if each) or environment
+
+    def zip(self, spec: dict, source: pathlib.Path, artifact: pathlib.Path):
         with zipfile.ZipFile(artifact, "w", zipfile.ZIP_DEFLATED) as zipped:
             for pattern in spec["artifacts"]["files"]:
                 files = [path for path in sorted(source.glob(pattern)) if path.is_file()]
@@ -80,7 +103,13 @@ class Project:
                     raise Failed(f"{self.buildspec}: there is no artifact {pattern}")
                 for path in files:
                     zipped.write(path, path.relative_to(source))
-        return 0
+
+
+def environment_of(action: dict) -> dict:
+    """The variables that an action of a pipeline gives to its build."""
+    listed = json.loads(action["configuration"].get("EnvironmentVariables", "[]"))
+    expect(all(each.get("type", "PLAINTEXT") == "PLAINTEXT" for each in listed), "an action gives plain variables")
+    return {each["name"]: each["value"] for each in listed}
 
 
 def unzip(artifact: pathlib.Path, folder: pathlib.Path):

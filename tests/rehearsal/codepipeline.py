@@ -1,33 +1,97 @@
-"""What AWS does on a push: EventBridge's event, and CodePipeline's stages."""
+"""What AWS does on a push: EventBridge's event, and CodePipeline's executions, stages, actions and rollbacks."""
 
+import copy
 import functools
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 import zipfile
 
-import yaml
-
-from aws import PIPELINE, REGION, ROOT, SERVICE, TOOLS, Aws, Failed, expect, root_of
-from codebuild import Project, unzip
+from aws import REGION, ROOT, TOOLS, Aws, Failed, expect, root_of
+from codebuild import Project, environment_of, unzip
 from guide import REPOSITORY, Guide
 from report import Report
 from strict import strict
 
 
+class Execution:
+    """One run of a pipeline, with artifacts and variables of its own."""
+
+    def __init__(self, structure: list, kind: str = "STANDARD"):
+        self.id, self.structure, self.kind = str(uuid.uuid4()), structure, kind
+        self.began, self.status = time.time(), "InProgress"
+        self.artifacts = {}  # Their keys.
+        self.variables = {}  # By namespace.
+        self.stages = {}  # How each has ended.
+        self.commit = self.message = ""
+        self.received = None  # What its builds receive, if it is not what all builds do.
+
+    def resolved(self, value):
+        """A value of the pipeline's structure, with what #{Namespace.NAME} stands for in it."""
+        if isinstance(value, dict):
+            return {name: self.resolved(each) for name, each in value.items()}
+
+        def variable(found: re.Match) -> str:
+            expect(found[2] in self.variables.get(found[1], {}), f"{found[0]} has a value")
+            return self.variables[found[1]][found[2]]
+
+        return re.sub(r"#\{(\w+)\.(\w+)\}", variable, value) if isinstance(value, str) else value
+
+
 class CodePipeline:
-    def __init__(self, aws: Aws, guide: Guide, report: Report, work: pathlib.Path):
+    def __init__(self, aws: Aws, guide: Guide, report: Report, work: pathlib.Path, name: str):
         self.aws, self.guide, self.report, self.work, self.folder = aws, guide, report, work, aws.folder
-        self.is_receiving = bool(os.environ.get("RECEIVED"))
-        self.artifacts = {}  # The key of each artifact of the last execution.
-        self.endpoint = ""
+        self.name = name
+        self.received = RECEIVED if os.environ.get("RECEIVED") else {}
+        self.decide = None  # Answers an approval, by a command.
+        self.executions = []  # The latest first.
+        self.is_brief = False  # Whether it tells of actions, not of commands.
+        self.asked = 0  # How much of what was asked for is done.
         # A rehearsal works without github.com. NOT_SHOWN says so.
         os.environ.setdefault("ADVISORY_DB", str(ROOT / "tests/tools/advisories"))
+
+    # ---- What the template says ----
+
+    @property
+    def described(self) -> dict:
+        return self.aws.call(root_of(TOOLS), "codepipeline", "get_pipeline", name=self.name)["pipeline"]
+
+    @property
+    def stages(self) -> list:
+        return self.described["stages"]
+
+    def stage(self, name: str) -> dict:
+        return next(stage for stage in self.stages if stage["name"] == name)
+
+    def action(self, stage: str, name: str | None = None) -> dict:
+        """An action of a stage, or its first."""
+        return next(each for each in self.stage(stage)["actions"] if name in (None, each["name"]))
+
+    def project(self, stage: str, action: str | None = None) -> Project:
+        return self.described_project(self.action(stage, action)["configuration"]["ProjectName"])
+
+    @functools.cache
+    def described_project(self, name: str) -> Project:
+        return Project(self.aws, name)
+
+    @functools.cached_property
+    def bucket(self) -> str:
+        return self.described["artifactStore"]["location"]
+
+    @functools.cached_property
+    def credentials(self) -> dict:
+        arn = f"arn:aws:codepipeline:{REGION}:{TOOLS}:{self.name}"
+        source = None if strict("conditions") else arn
+        return self.aws.assume_as("codepipeline.amazonaws.com", self.described["roleArn"], source)
+
+    # ---- Executions ----
 
     def pushed(self, branch: str) -> bool:
         """Whether the event that CodeCommit sends for a push to `branch` starts the pipeline."""
@@ -50,85 +114,239 @@ class CodePipeline:
             },
         }
         tools = root_of(TOOLS)
-        rule = self.aws.call(tools, "events", "describe_rule", Name=f"{SERVICE}-push")
-        [target] = self.aws.call(tools, "events", "list_targets_by_rule", Rule=f"{SERVICE}-push")["Targets"]
-        expect(target["Arn"] == f"arn:aws:codepipeline:{account}:{SERVICE}", "the rule starts this pipeline")
+        rule = self.aws.call(tools, "events", "describe_rule", Name=f"{self.name}-push")
+        [target] = self.aws.call(tools, "events", "list_targets_by_rule", Rule=f"{self.name}-push")["Targets"]
+        expect(target["Arn"] == f"arn:aws:codepipeline:{account}:{self.name}", "the rule starts this pipeline")
         pattern = {"EventPattern": rule["EventPattern"], "Event": json.dumps(event)}
         return self.aws.call(tools, "events", "test_event_pattern", **pattern)["Result"]
-
-    def run(self, title: str):
-        """Runs the stages of the template."""
-        commit = self.source()
-        for stage in list(self.actions)[1:]:
-            project = self.project(stage)
-            self.report.step(f"{stage} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
-            self.report.detail(f"as {project.role}")
-            log = self.work / f"{stage.lower()}.log"
-            code = self.build(stage, log, self.report.detail)
-            if code != 0:
-                raise Failed(f"{stage} ended with exit code {code}: see {log}")
-        self.endpoint = zipfile.ZipFile(self.fetched("Endpoint")).read("api-endpoint.txt").decode().strip()
-        self.guide.executed(commit)
 
     def starts_early(self):
         """A new pipeline starts by itself."""
         try:
-            self.source()
+            self.start()
         except Failed as failed:
-            expect(not self.artifacts, "nothing was stored")
+            expect(not self.executions[0].artifacts, "nothing was stored")
             return self.report.detail(f"it fails, and nothing is built or deployed: {failed}")
         raise Failed("the first execution found something in an empty repository")
 
-    @functools.cached_property
-    def actions(self) -> dict:
-        """The action of each stage in the template. Source has two alternatives, of which this is the first."""
-        resources = yaml.load((ROOT / "pipeline/pipeline.yml").read_text(), Tags)["Resources"]
-        stages = resources["Pipeline"]["Properties"]["Stages"]
-        actions = {stage["Name"]: stage["Actions"][0] for stage in stages}
-        expect(list(actions) == ["Source", "Build", "Deploy"], "the pipeline has a source, a build and a deployment")
-        return actions
-
-    def source(self) -> str:
+    def start(self) -> Execution:
         """CodePipeline fetches the branch with its own role."""
-        rev = subprocess.run(
-            ["git", "rev-parse", "--verify", "--quiet", "master"], cwd=self.guide.bare, stdout=subprocess.PIPE
-        )
-        if rev.returncode != 0:
-            raise Failed("Source: the repository has no branch master")
+        execution = Execution(self.stages)
+        self.executions.insert(0, execution)
+        try:
+            self.fetch(execution)
+        except Failed:
+            self.ends(execution, "Source", "Failed")
+            raise
+        self.ends(execution, "Source", "Succeeded")
+        return execution
+
+    def fetch(self, execution: Execution):
+        action = self.action("Source")
+        branch = action["configuration"]["BranchName"]
+        described = ["git", "log", "-1", "--format=%H%x00%B", branch, "--"]
+        found = subprocess.run(described, cwd=self.guide.bare, capture_output=True, text=True)
+        if found.returncode != 0:
+            raise Failed(f"Source: the repository has no branch {branch}")
+        execution.commit, message = found.stdout.split("\0")
+        execution.message = message.strip()
         artifact = self.folder / "source.zip"
-        archive = ["git", "archive", "--format=zip", f"--output={artifact}", "master"]
+        archive = ["git", "archive", "--format=zip", f"--output={artifact}", execution.commit]
         subprocess.run(archive, cwd=self.guide.bare, check=True)
-        self.store("Source", artifact, self.credentials)
-        return rev.stdout.decode().strip()
+        [output] = action["outputArtifacts"]
+        self.store(execution, output["name"], artifact, self.credentials)
+        variables = {"BranchName": branch, "CommitId": execution.commit, "CommitMessage": execution.message}
+        execution.variables[action.get("namespace", "")] = variables
 
-    @functools.cached_property
-    def credentials(self) -> dict:
-        role = self.aws.resource(TOOLS, PIPELINE, "PipelineRole")
-        arn = f"arn:aws:codepipeline:{REGION}:{TOOLS}:{SERVICE}"
-        source = None if strict("conditions") else arn
-        return self.aws.assume_as("codepipeline.amazonaws.com", f"arn:aws:iam::{TOOLS}:role/{role}", source)
+    def run(self, title: str) -> Execution:
+        """Runs the pipeline on what was pushed."""
+        execution = self.start()
+        for stage in self.stages[1:]:
+            self.play(execution, stage, title)
+        return execution
 
-    @functools.cache
-    def project(self, stage: str) -> Project:
-        return Project(
-            self.aws, self.aws.resource(TOOLS, PIPELINE, self.actions[stage]["Configuration"]["ProjectName"])
-        )
+    def run_all(self, executions: list, title: str) -> list:
+        """Runs executions that are queued: a stage has one at a time, in their order. Returns how each has ended."""
+        stages, ends = self.stages[1:], [""] * len(executions)
+        for turn in range(len(stages) + len(executions)):
+            for behind, execution in enumerate(executions):
+                if 0 <= turn - behind < len(stages) and not ends[behind]:
+                    try:
+                        self.play(execution, stages[turn - behind], f"{title} ({behind + 1})")
+                    except Failed as failed:
+                        ends[behind] = str(failed)
+        return ends
 
-    def build(self, stage: str, log: pathlib.Path, say, received: dict | None = None) -> int:
-        """Runs the project of a stage on the artifacts of the last execution. Returns its exit code."""
-        action, project = self.actions[stage], self.project(stage)
-        inputs = [each["Name"] for each in action["InputArtifacts"]]
-        primary = action["Configuration"].get("PrimarySource", inputs[0])
-        folders = {name: self.unpacked(name, project.credentials) for name in inputs}
-        made = self.folder / f"{stage.lower()}.zip"
-        made.unlink(missing_ok=True)
+    def play(self, execution: Execution, stage: dict, title: str):
+        """Runs the actions of a stage. If one fails, and the stage says so, the stage is rolled back."""
+        try:
+            for action in sorted(stage["actions"], key=lambda each: each.get("runOrder", 1)):
+                execution.stages[stage["name"]] = "InProgress"
+                provider = action["actionTypeId"]["provider"]
+                perform = {"CodeBuild": self.perform_build, "Manual": self.wait_for_approval}[provider]
+                perform(execution, stage["name"], action, title)
+        except Failed:
+            self.ends(execution, stage["name"], "Failed")
+            if stage.get("onFailure", {}).get("result") == "ROLLBACK" and execution.kind == "STANDARD":
+                self.roll_back_to_the_last(stage)
+            raise
+        self.ends(execution, stage["name"], "Succeeded")
+
+    def ends(self, execution: Execution, stage: str, status: str):
+        execution.stages[stage] = status
+        if status == "Failed" or stage == self.stages[-1]["name"] or execution.kind == "ROLLBACK":
+            execution.status = status
+        self.tell()
+
+    def perform_build(self, execution: Execution, stage: str, action: dict, title: str):
+        name, project = action["name"], self.project(stage, action["name"])
+        where = stage if name == stage else f"{stage}, {name}"
+        log = self.work / f"{where.lower().replace(', ', '-')}.log"
+        since = time.monotonic()
+        if not self.is_brief:
+            self.report.step(f"{where} {title}: CodeBuild's project {project.name} runs {project.buildspec}")
+            self.report.detail(f"as {project.role}")
+        say = (lambda *_, **__: None) if self.is_brief else self.report.detail
+        code = self.build(stage, log, say, action=name, execution=execution)
+        if self.is_brief:
+            self.report.detail(f"{where} {title}", since, failed=code != 0)
+        for line in self.aws.said("CodeDeploy (our emulation)"):
+            self.report.detail(line)
+        if code != 0:
+            raise Failed(f"{where} ended with exit code {code}: see {log}")
+
+    # ---- Approvals, and what an engineer asks for ----
+
+    def wait_for_approval(self, execution: Execution, stage: str, action: dict, title: str):
+        shown = execution.resolved(action["configuration"])
+        token = str(uuid.uuid4())
+        if topic := shown.pop("NotificationArn", None):
+            message = {"approval": {"pipelineName": self.name, "stageName": stage, "token": token, **shown}}
+            self.aws.call(self.credentials, "sns", "publish", TopicArn=topic, Message=json.dumps(message))
+        self.report.detail(f"{stage} waits for {action['name']}, and shows:")
+        for text in shown.values():
+            for line in text.splitlines():
+                self.report.detail(f"  {line}")
+        self.tell({stage: {"actionName": action["name"], "latestExecution": {"status": "InProgress", "token": token}}})
+        self.decide()
+        [answer] = self.take("PutApprovalResult")
+        expect(answer["token"] == token, "the answer is to this approval")
+        self.report.detail(f"{answer['result']['status']}: {answer['result']['summary']}")
+        if answer["result"]["status"] != "Approved":
+            raise Failed(f"{stage} was rejected: {answer['result']['summary']}")
+
+    def tell(self, approval: dict | None = None):
+        """Leaves what CodePipeline would answer: pipelines.py."""
+        (self.folder / "codepipeline").mkdir(exist_ok=True)
+        summaries = [
+            {
+                "pipelineExecutionId": each.id,
+                "status": each.status,
+                "startTime": each.began,
+                "executionMode": "QUEUED",
+                "executionType": each.kind,
+                "sourceRevisions": [
+                    {"actionName": "Source", "revisionId": each.commit, "revisionSummary": each.message}
+                ],
+                "succeededIn": [name for name, status in each.stages.items() if status == "Succeeded"],
+            }
+            for each in self.executions
+            if each.commit
+        ]
+        states = []
+        for stage in self.stages:
+            name = stage["name"]
+            latest = next((each for each in self.executions if name in each.stages), None)
+            state = {"stageName": name, "actionStates": [approval[name]] if name in (approval or {}) else []}
+            if latest:
+                state["latestExecution"] = {"pipelineExecutionId": latest.id, "status": latest.stages[name]}
+            states.append(state)
+        for operation, answer in {
+            "GetPipelineState": {"pipelineName": self.name, "stageStates": states},
+            "ListPipelineExecutions": {"pipelineExecutionSummaries": summaries},
+            "PutApprovalResult": {"approvedAt": time.time()},
+            "RollbackStage": {"pipelineExecutionId": str(uuid.uuid4())},
+        }.items():
+            (self.folder / "codepipeline" / f"{self.name}.{operation}.json").write_text(json.dumps(answer))
+
+    def take(self, operation: str) -> list:
+        """What was asked of CodePipeline since the last time."""
+        file = self.folder / "codepipeline/asked"
+        lines = file.read_text().splitlines() if file.exists() else []
+        fresh, self.asked = [json.loads(line) for line in lines[self.asked :]], len(lines)
+        return [each for each in fresh if each["operation"] == operation]
+
+    # ---- Rollbacks ----
+
+    def roll_back_to_the_last(self, stage: dict):
+        """A stage goes back to the last execution that succeeded there, if it has the pipeline's present structure."""
+        name, structure = stage["name"], self.stages
+        for each in self.executions:
+            if each.kind == "STANDARD" and each.stages.get(name) == "Succeeded" and each.structure == structure:
+                return self.roll_back(stage, each)
+        self.report.detail(f"{name} is not rolled back: nothing of this pipeline has succeeded there so far")
+
+    def roll_back_as_asked(self):
+        """Rolls back what `aws codepipeline rollback-stage` has asked for."""
+        [asked] = self.take("RollbackStage")
+        [target] = [each for each in self.executions if each.id == asked["targetPipelineExecutionId"]]
+        stage = self.stage(asked["stageName"])
+        expect(target.kind == "STANDARD", "it is no rollback itself")
+        expect(target.stages.get(stage["name"]) == "Succeeded", "it has succeeded in this stage")
+        expect(target.structure == self.stages, "the pipeline was not changed since")
+        self.roll_back(stage, target)
+
+    def roll_back(self, stage: dict, target: Execution):
+        """A new execution of one stage, with the artifacts and variables of an earlier one."""
+        execution = Execution(self.stages, "ROLLBACK")
+        execution.commit, execution.message = target.commit, target.message
+        execution.artifacts, execution.variables = dict(target.artifacts), copy.deepcopy(target.variables)
+        self.executions.insert(0, execution)
+        self.report.detail(f"{stage['name']} is rolled back to commit {target.commit[:7]}")
+        self.play(execution, stage, "that was there before")
+
+    # ---- Builds and artifacts ----
+
+    @property
+    def last(self) -> Execution:
+        """The last execution that has an artifact."""
+        return next(each for each in self.executions if each.artifacts)
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the API that was deployed last."""
+        told = [each.get("ENDPOINT", "") for each in self.last.variables.values()]
+        return [each for each in told if each.startswith("https:")][-1]
+
+    def build(
+        self,
+        stage: str,
+        log: pathlib.Path,
+        say,
+        received: dict | None = None,
+        action: str | None = None,
+        execution: Execution | None = None,
+    ) -> int:
+        """Runs the project of a stage on the artifacts of an execution, or of the last one. Returns its exit code."""
+        action = self.action(stage, action)
+        project = self.project(stage, action["name"])
+        execution = execution or self.last
+        inputs = [each["name"] for each in action["inputArtifacts"]]
+        primary = action["configuration"].get("PrimarySource", inputs[0])
+        folders = {name: self.unpacked(name, project.credentials, execution) for name in inputs}
+        [output] = action.get("outputArtifacts", []) or [None]
+        made = self.folder / f"{stage.lower()}.zip" if output else None
         if received is None:
-            received = RECEIVED[stage] if self.is_receiving else {}
+            received = (execution.received or self.received).get(project.buildspec, {})
         others = {name: folder for name, folder in folders.items() if name != primary}
-        code = project.build(folders[primary], made, log, say, received, **others)
-        if code == 0:
-            [output] = action["OutputArtifacts"]
-            self.store(output["Name"], made, project.credentials)
+        given = environment_of(execution.resolved(action))
+        if "ENDPOINT" in given:
+            given["ENDPOINT"] = self.aws.reachable(given["ENDPOINT"])
+        code, exported = project.build(folders[primary], made, log, say, received, given, **others)
+        if code == 0 and output:
+            self.store(execution, output["name"], made, project.credentials)
+        if code == 0 and "namespace" in action:
+            execution.variables[action["namespace"]] = exported
         for folder in folders.values():
             shutil.rmtree(folder / "target", ignore_errors=True)
         return code
@@ -144,31 +362,27 @@ class CodePipeline:
         (self.unpacked("Package") / "dist").rename(folder / "dist")
         return folder
 
-    @functools.cached_property
-    def bucket(self) -> str:
-        return self.aws.output(TOOLS, PIPELINE, "OutCodePipelineS3Bucket")
-
-    def store(self, name: str, artifact: pathlib.Path, credentials: dict):
+    def store(self, execution: Execution, name: str, artifact: pathlib.Path, credentials: dict):
         """An artifact goes through the pipeline's bucket. CodePipeline shortens both names in its key."""
-        key = f"{SERVICE[:20]}/{name[:10]}/{secrets.token_urlsafe(5)}"
+        key = f"{self.name[:20]}/{name[:10]}/{secrets.token_urlsafe(5)}"
         self.aws.call(credentials, "s3", "put_object", Bucket=self.bucket, Key=key, Body=artifact.read_bytes())
-        self.artifacts[name] = key
+        execution.artifacts[name] = key
 
-    def fetched(self, name: str, credentials: dict | None = None) -> pathlib.Path:
-        asked = {"Bucket": self.bucket, "Key": self.artifacts[name]}
+    def fetched(self, name: str, credentials: dict | None = None, execution: Execution | None = None) -> pathlib.Path:
+        asked = {"Bucket": self.bucket, "Key": (execution or self.last).artifacts[name]}
         found = self.aws.call(credentials or self.credentials, "s3", "get_object", **asked)
         artifact = self.folder / f"{name.lower()}.zip"
         artifact.write_bytes(found["Body"].read())
         return artifact
 
-    def unpacked(self, name: str, credentials: dict | None = None) -> pathlib.Path:
+    def unpacked(self, name: str, credentials: dict | None = None, execution: Execution | None = None) -> pathlib.Path:
         """The folder in which a build finds an artifact, of which each build has another."""
         folder = self.folder / "src" / name
         if strict("folders"):
             folder = pathlib.Path(tempfile.mkdtemp(prefix="src", dir=self.folder)) / "src"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        unzip(self.fetched(name, credentials), folder)
+        unzip(self.fetched(name, credentials, execution), folder)
         return folder
 
 
@@ -183,15 +397,15 @@ def receive_build(source: pathlib.Path) -> str:
     built = [*sorted((ROOT / "dist").glob("*.zip")), *sorted((ROOT / "dist/debug").iterdir())]
     expect(built, "make release has left zips and symbols in dist/")
     for each in built:
-        copy = source / each.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(each, copy)
+        copied = source / each.relative_to(ROOT)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(each, copied)
     return "make release"
 
 
-# The commands of each build that `make test` runs in this folder. `make verify` receives nothing.
+# The commands of each buildspec that `make test` runs in this folder. `make verify` receives nothing.
 RECEIVED = {
-    "Build": {
+    "buildspec.yml": {
         "make pipeline-tools": receive_tools,
         "make secrets": lambda _: "make secrets",
         "make advisories": lambda _: "nowhere: only make verify runs it",
@@ -199,24 +413,9 @@ RECEIVED = {
         "bash scripts/build.sh": receive_build,
         "make sbom": lambda _: "nowhere: only make verify runs it",
     },
-    "Deploy": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
+    "buildspec-deploy.yml": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
+    "buildspec-test.yml": {"[[ $STAGE == PROD ]] || npm ci --ignore-scripts --no-audit --no-fund": receive_tools},
 }
-
-
-class Tags(yaml.SafeLoader):
-    """YAML whose short tags of CloudFormation are read as what stands behind them."""
-
-
-def plain(loader, _, node):
-    constructors = {
-        yaml.ScalarNode: loader.construct_scalar,
-        yaml.SequenceNode: loader.construct_sequence,
-        yaml.MappingNode: loader.construct_mapping,
-    }
-    return constructors[type(node)](node)
-
-
-Tags.add_multi_constructor("!", plain)
 
 
 def now() -> str:

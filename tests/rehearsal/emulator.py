@@ -2,7 +2,7 @@
 
 It learns the condition keys of the deployment role, cloudformation:RoleArn and the tags of an API key; that a key can
 be disabled; and that an alarm may watch an expression, which it does not compute: such an alarm is created, described
-and set, but never goes off by itself.
+and set, but never goes off by itself. pipelines.py and codedeploy.py add what it has nothing of.
 """
 
 import collections
@@ -13,12 +13,16 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway_v1, cloudwatch_logs, dynamodb, iam, tagging
 from ministack.services.cloudformation import provisioners
 
+import codedeploy
+import pipelines  # noqa: F401
+from extending import may
 from strict import strict
 
 of_tags = iam_actions.request_tag_context
 update_api_key = apigateway_v1._update_api_key
 of_a_metric = provisioners._cw_metric_alarm_record
 handle_execute = apigateway_v1.handle_execute
+find_api_scope = apigateway_v1.find_api_scope
 execution_roles = {}  # By account and stack.
 requests = collections.Counter()  # By API.
 
@@ -57,13 +61,24 @@ def of_a_metric_or_an_expression(name, properties):
     return of_a_metric(name, properties)
 
 
+def find_api_of_any_account(api):
+    """An unsigned request finds an API by its host name alone."""
+    scope = find_api_scope(api)
+    if scope or iam_evaluator._signed_request.get():
+        return scope
+    scopes = [(account, region) for (account, region, each), _ in apigateway_v1._rest_apis.all_items() if each == api]
+    return scopes[0] if scopes else None
+
+
 async def execute_once_it_is_known(api, *request):
     """For some seconds, a new API is not known everywhere."""
     requests[api] += 1
     if strict("new-api") and requests[api] <= 2:
         headers = {"Content-Type": "application/json", "x-amzn-errortype": "ForbiddenException"}
         return 403, headers, b'{"message":"Forbidden"}'
-    return await handle_execute(api, *request)
+    status, headers, body = await handle_execute(api, *request)
+    # For client.py, which counts what a caller sees of each version.
+    return status, {**headers, "X-Rehearsal-Version": codedeploy.answering.get()}, body
 
 
 def needs(linked_role: str, service: str, types: tuple, has):
@@ -98,27 +113,16 @@ def refuses_taken_names(each: str, property_of_name: str, taken):
 
 
 def create_linked_role(name: str, service: str, execution_role: str | None):
-    account = get_account_id()
-    arn = f"arn:aws:iam::{account}:role/aws-service-role/{service}/{name}"
-    if execution_role:
-        asked = iam_evaluator.EvalContext(
-            principal_arn=execution_role,
-            principal_type="AssumedRole",
-            principal_account=account,
-            action="iam:CreateServiceLinkedRole",
-            resource_arn=arn,
-            region=get_region(),
-            service_context={"iam:awsservicename": service},
-        )
-        policies = iam_evaluator._gather_role_policies(execution_role.rsplit("/", 1)[1], account)
-        if iam_evaluator.evaluate(asked, policies).decision != "Allow":
-            raise ValueError(f"{execution_role} is not authorized to perform iam:CreateServiceLinkedRole on {arn}")
+    arn = f"arn:aws:iam::{get_account_id()}:role/aws-service-role/{service}/{name}"
+    if execution_role and not may(execution_role, "iam:CreateServiceLinkedRole", arn, awsservicename=service):
+        raise ValueError(f"{execution_role} is not authorized to perform iam:CreateServiceLinkedRole on {arn}")
     iam._create_service_linked_role({"AWSServiceName": service})
 
 
 iam_actions.request_tag_context = of_tags_and_role
 provisioners._cw_metric_alarm_record = of_a_metric_or_an_expression
 apigateway_v1._update_api_key = update_api_key_with_booleans
+apigateway_v1.find_api_scope = find_api_of_any_account
 apigateway_v1.handle_execute = execute_once_it_is_known
 tagging._RESOURCE_TAG_COLLECTORS["apigateway"] = of_api_keys
 needs(

@@ -7,14 +7,12 @@ import shutil
 import subprocess
 import time
 
-from aws import ARCHITECTURE, NAME, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
+from aws import ARCHITECTURE, NAME, PROFILES, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
 from report import Report
 from strict import strict
 
 GUIDE = "docs/deploy.md"
 REPOSITORY = "product-catalog-service"
-# The emulator has no such resources: codepipeline.py plays them.
-PLAYED = ("AWS::CodeCommit::Repository", "AWS::CodePipeline::Pipeline")
 
 
 class Guide:
@@ -22,31 +20,30 @@ class Guide:
         self.aws, self.report, self.folder = aws, report, aws.folder
         self.clone = aws.folder / "clone"
         self.bare = aws.folder / "repositories" / REPOSITORY
-        self.executions = aws.folder / "executions"  # As the runbook's command prints them.
         self.variables = {}
         self.ran = set()  # The blocks of commands.
 
     def prepare(self):
         """An engineer's clone of this working tree, and an empty repository to push it to."""
-        real = shutil.which("aws", path=f"{ROOT}/.venv/bin")
         (self.folder / "bin").mkdir()
-        shim = self.folder / "bin/aws"
-        shim.write_text(
-            "#!/usr/bin/env bash\n"
-            "# Keeps what sts hands out, to look for it later where it must not be, and plays CodePipeline.\n"
-            'case "$*" in\n'
-            '"sts assume-role"*)\n'
-            f'  answer=$("{real}" "$@") || exit\n'
-            f'  tee -a "{self.aws.handed_out}" <<<"$answer"\n'
-            "  ;;\n"
-            f'*"codepipeline list-pipeline-executions"*) cat "{self.executions}" ;;\n'
-            f'*) exec "{real}" "$@" ;;\n'
-            "esac\n"
+        self.replace(
+            "aws",
+            "# Keeps what sts hands out, to look for it later where it must not be.\n"
+            'if [[ "$1 $2" != "sts assume-role" ]]; then exec "$REAL" "$@"; fi\n'
+            f'answer=$("$REAL" "$@") || exit\ntee -a "{self.aws.handed_out}" <<<"$answer"\n',
+            f"{ROOT}/.venv/bin",
         )
-        shim.chmod(0o755)
+        self.replace(
+            "make",
+            "# STAGE's tests are those that are compiled in this folder.\n"
+            "if [[ $1 == build || $1 == test-deployed ]]; then\n"
+            f'  cd "{ROOT}"\n'
+            f'  export SSL_CERT_FILE="{self.aws.ca}" CARGO_NET_OFFLINE=true\n'
+            'fi\nexec "$REAL" "$@"\n',
+        )
         profiles = [
             f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n"
-            for name, account in (("tools", TOOLS), ("target", TARGET))
+            for name, account in PROFILES.items()
         ]
         (self.folder / "aws.config").write_text("".join(profiles))
         (self.folder / ".curlrc").write_text(f'cacert = "{self.aws.ca}"\nconnect-to = "::127.0.0.1:{self.aws.port}"\n')
@@ -71,13 +68,11 @@ class Guide:
         self.in_clone("git", "add", "--all")
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
 
-    def without_what_is_played(self):
-        """Takes out of the clone's pipeline template what the emulator does not have."""
-        template = self.clone / "pipeline/pipeline.yml"
-        parts = re.split(r"(?m)^(?=  \w+:\n)", template.read_text())
-        kept = [part for part in parts if not re.match(rf"  \w+:\n    Type: ({'|'.join(PLAYED)})\n", part)]
-        expect(len(kept) == len(parts) - len(PLAYED), f"pipeline.yml has one {' and one '.join(PLAYED)}")
-        template.write_text("".join(kept))
+    def replace(self, command: str, script: str, path: str | None = None):
+        """A script before a command of this machine, which is $REAL to it."""
+        replaced = self.folder / "bin" / command
+        replaced.write_text(f'#!/usr/bin/env bash\nREAL="{shutil.which(command, path=path)}"\n{script}')
+        replaced.chmod(0o755)
 
     def choose(self):
         """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
@@ -91,9 +86,7 @@ class Guide:
 
     def update(self):
         """Updates all stacks, with another external id."""
-        self.without_what_is_played()
         self.run("Update")
-        self.in_clone("git", "checkout", "pipeline/pipeline.yml")
         self.variables["EXTERNAL_ID"] = self.left()["EXTERNAL_ID"]
 
     def left(self) -> dict:
@@ -111,6 +104,10 @@ class Guide:
         expect(found, f"{page}, {title} has commands")
         self.ran.update(found)
         commands = "".join(re.findall(r"^```sh\n(.*?)^```", preamble, re.M | re.S) + found)
+        return self.shell(commands, f"{page}, {title}", page == GUIDE, **chosen)
+
+    def shell(self, commands: str, where: str, knows_the_region: bool = True, **chosen: str) -> str:
+        """Runs commands in the engineer's clone, with these variables: what they print."""
         for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
             self.report.detail(f"$ {line}")
         since = time.monotonic()
@@ -118,13 +115,13 @@ class Guide:
         if strict("region"):  # The pages set what they need.
             del environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]
         environment |= self.variables | chosen
-        if strict("region") and page != GUIDE:
+        if strict("region") and not knows_the_region:
             environment.pop("AWS_DEFAULT_REGION", None)
         command = f"{commands}\nenv -0 >{self.folder}/variables"
         shell = ["bash", "-euo", "pipefail", "-c", command]
         done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
+            raise Failed(f"{where}: {(done.stderr or done.stdout).strip()}")
         self.report.detail("done", since)
         return done.stdout
 
@@ -135,13 +132,6 @@ class Guide:
             for section in sections:
                 for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
                     expect(block in self.ran, f"{page}, {section.splitlines()[0]} was run: {block}")
-
-    def executed(self, commit: str):
-        """A commit was deployed: CodePipeline lists the latest execution first."""
-        before = self.executions.read_text() if self.executions.exists() else ""
-        self.executions.write_text(
-            f"Succeeded\t{time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime())}\t{commit}\n{before}"
-        )
 
     def git(self) -> dict:
         """git, to which this folder is CodeCommit."""

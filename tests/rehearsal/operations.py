@@ -97,7 +97,7 @@ class Operations:
         }.items():
             if title != "a commit" and not strict("history"):
                 continue
-            good = self.guide.executions.read_text().split()[2]
+            good = self.pipeline.last.commit
             push()
             self.guide.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
             listed = self.guide.run("Roll back", RUNBOOK, slice(1), **stage)

@@ -43,7 +43,7 @@ class Rehearsal:
         self.report = Report()
         self.aws = Aws(folder, work / "aws.log")
         self.guide = Guide(self.aws, self.report)
-        self.pipeline = CodePipeline(self.aws, self.guide, self.report, work)
+        self.pipeline = CodePipeline(self.aws, self.guide, self.report, work, SERVICE)
 
     def play(self):
         stories = Stories(self.aws, self.guide, self.pipeline, self.report)
@@ -60,9 +60,9 @@ class Rehearsal:
         self.report.step("Choose, as docs/deploy.md does")
         self.guide.choose()
         self.report.step("Tools account: create the pipeline")
-        self.guide.without_what_is_played()
         self.guide.run("2. The pipeline, in the tools account")
-        self.guide.in_clone("git", "checkout", "pipeline/pipeline.yml")
+        names = [stage["name"] for stage in self.pipeline.stages]
+        expect(names == ["Source", "Build", "Deploy"], f"the pipeline has a source, a build and a deployment: {names}")
         self.report.step("Target account: create the deployment role and CloudFormation's execution role")
         self.guide.run("3. Two roles, in the target account")
 
@@ -115,7 +115,7 @@ class Rehearsal:
         self.report.step("Update the stacks, and give the deployment role another external id")
         former = self.guide.variables["EXTERNAL_ID"]
         self.guide.update()
-        self.pipeline.project.cache_clear()
+        self.pipeline.described_project.cache_clear()
         self.report.step("Try what must be refused")
         stories.refusals(former)
         self.report.step("Build with a dependency whose build script overwrites everything that it can reach")

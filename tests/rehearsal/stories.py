@@ -16,7 +16,7 @@ from codepipeline import RECEIVED, CodePipeline
 from guide import Guide
 from report import Report
 
-STRANGER = "333333333333"
+STRANGER = "999999999999"
 ORIGIN = "https://shop.example.com"
 DEPLOYMENT_ROLE = "cross-account-role-serverless-deployment-DEV"
 
@@ -27,8 +27,7 @@ class Stories:
 
     def holds(self, what: str, command: list, **variables):
         """Asks the deployed API, through API Gateway and with the emulator's certificate."""
-        api = self.pipeline.endpoint.split("//")[1].split(".")[0]
-        url = f"{self.aws.url}/restapis/{api}/DEV/_user_request_"
+        url = self.aws.reachable(self.pipeline.endpoint)
         log = self.pipeline.work / f"{what.replace(' ', '-')}.log"
         since = time.monotonic()
         with log.open("w") as written:
@@ -143,7 +142,7 @@ class Stories:
             ("is as it was", None),
         ):
             overwritten = functools.partial(self.overwrite, leak, spoil)
-            received = RECEIVED["Build"] | {"bash scripts/build.sh": self.last_build, "make sbom": overwritten}
+            received = RECEIVED["buildspec.yml"] | {"bash scripts/build.sh": self.last_build, "make sbom": overwritten}
             log = self.pipeline.work / "hostile-build.log"
             code = self.pipeline.build("Build", log, self.report.detail, received)
             expect(code == 0, f"the hostile build ends well: see {log}")
@@ -187,7 +186,7 @@ class Stories:
         if spoil:
             spoil(source / "dist/package/serverless-state.json")
         credentials = self.pipeline.project("Build").credentials
-        for artifact, key in self.pipeline.artifacts.items():
+        for artifact, key in self.pipeline.last.artifacts.items():
             written = self.attempt(credentials, "put_object", Key=key, Body=script.encode())
             expect(written == (artifact == "Package"), f"Build {'writes' if written else 'cannot write'} {artifact}")
         return f"a build script, which has overwritten {count} files and the last package"

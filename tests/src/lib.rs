@@ -9,13 +9,15 @@ mod pages;
 mod priming;
 mod release;
 mod runtime;
+mod signature;
 
 use std::ops::Deref;
+use std::time::SystemTime;
 
 use catalog::Cors;
 use local::{LocalApi, LocalDynamoDb};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 pub use clock::{config_at, products_at};
@@ -27,6 +29,7 @@ pub use pages::responds_to_pages;
 pub use priming::primed;
 pub use release::release;
 pub use runtime::{Lambda, invoke, is_acknowledged};
+pub use signature::Signer;
 
 /// A running API over its own DynamoDB, and a client for it. On a paused clock, no timeout expires.
 #[derive(Debug)]
@@ -88,6 +91,7 @@ impl Deref for Catalog {
 pub struct Client {
     url: String,
     http: reqwest::Client,
+    signer: Option<Signer>,
 }
 
 impl Client {
@@ -97,7 +101,23 @@ impl Client {
         Self {
             url: url.to_owned(),
             http: reqwest::Client::new(),
+            signer: None,
         }
+    }
+
+    /// The same, but `send` signs each request, if there is a signer.
+    #[must_use]
+    pub fn signing(self, signer: Option<Signer>) -> Self {
+        Self { signer, ..self }
+    }
+
+    /// The response to a request.
+    pub async fn send(&self, request: RequestBuilder) -> Response {
+        let mut request = request.build().expect("a request");
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request, SystemTime::now());
+        }
+        self.http.execute(request).await.expect("a response")
     }
 
     /// Any request.

@@ -1,13 +1,14 @@
-//! How a function reaches DynamoDB, with little work during init.
+//! How a function reaches AWS, and DynamoDB first of all, with little work during init.
 
 use std::fs;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_dynamodb::Config;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region, SharedHttpClient};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
+use http_body::Body;
 use lambda_http::http::Uri;
 
-use super::https::https_client;
+use super::https::{HttpsPool, https_client, https_pool};
 
 /// The roots of AWS's endpoints. A system's bundle has thirty times as many to parse.
 const AWS_ROOTS: &[u8] = include_bytes!("aws-roots.pem");
@@ -35,7 +36,6 @@ const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
 ///
 /// [1]: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<Builder, String> {
-    let required = |name: &str| variable(name).ok_or_else(|| format!("{name} must be set"));
     let is_on = |name: &str| match variable(name) {
         None => Ok(false),
         Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
@@ -43,26 +43,17 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
         Some(value) => Err(format!("{name} must be true or false, and is {value:?}")),
     };
 
-    let (name, region) =
-        first_of(REGIONS, &variable).ok_or("AWS_REGION must be set, such as to eu-central-1")?;
-    // It becomes a part of a host name.
-    let is_region = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if !region.bytes().all(is_region) {
-        return Err(format!(
-            "{name} must be a region such as eu-central-1, and is {region:?}"
-        ));
-    }
-    required("AWS_ACCESS_KEY_ID")?;
-    required("AWS_SECRET_ACCESS_KEY")?;
+    let region = region(&variable)?;
+    required("AWS_ACCESS_KEY_ID", &variable)?;
+    required("AWS_SECRET_ACCESS_KEY", &variable)?;
     let dual_stack = is_on("AWS_USE_DUALSTACK_ENDPOINT")?;
     let fips = is_on("AWS_USE_FIPS_ENDPOINT")?;
     let endpoint = if is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")? {
         None
     } else {
-        first_of(ENDPOINTS, &variable)
+        endpoint(ENDPOINTS, &variable)?
     };
-    if let Some((name, url)) = &endpoint {
-        require_url(name, url)?;
+    if let Some((name, _)) = &endpoint {
         for (other, is_on) in [
             ("AWS_USE_DUALSTACK_ENDPOINT", dual_stack),
             ("AWS_USE_FIPS_ENDPOINT", fips),
@@ -75,12 +66,75 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(https_client_from(&variable)?)
+        .http_client(with_roots(&variable, https_client)?)
         .region(Region::new(region))
         .use_dual_stack(dual_stack)
         .use_fips(fips);
     config.set_endpoint_url(endpoint.map(|(_, url)| url));
     Ok(config)
+}
+
+/// The value of a variable.
+///
+/// # Errors
+///
+/// A sentence that names the variable, if it is missing.
+pub fn required(
+    name: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    variable(name).ok_or_else(|| format!("{name} must be set"))
+}
+
+/// The region that AWS's standard variables set.
+///
+/// # Errors
+///
+/// A sentence that names the variable which is missing or invalid.
+pub fn region(variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let (name, region) =
+        first_of(REGIONS, &variable).ok_or("AWS_REGION must be set, such as to eu-central-1")?;
+    // It becomes a part of a host name.
+    let is_region = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if region.bytes().all(is_region) {
+        Ok(region)
+    } else {
+        Err(format!(
+            "{name} must be a region such as eu-central-1, and is {region:?}"
+        ))
+    }
+}
+
+/// The URL that replaces a service's endpoint, if one of these variables is set, with its name.
+///
+/// # Errors
+///
+/// A sentence that names the variable which is invalid.
+pub fn endpoint(
+    names: [&'static str; 2],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<(&'static str, String)>, String> {
+    let endpoint = first_of(names, variable);
+    if let Some((name, url)) = &endpoint {
+        require_url(name, url)?;
+    }
+    Ok(endpoint)
+}
+
+/// A pool of connections to AWS that trusts what AWS's standard variables name, or else AWS's
+/// roots.
+///
+/// # Errors
+///
+/// A sentence that names the variable which is invalid.
+pub fn https_pool_from<B>(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<HttpsPool<B>, String>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    with_roots(variable, https_pool)
 }
 
 /// The first of these variables that is set, with its value.
@@ -110,14 +164,16 @@ fn require_url(name: &str, url: &str) -> Result<(), String> {
     }
 }
 
-fn https_client_from(
+/// A client that trusts the roots of the file that a variable names, or else AWS's.
+fn with_roots<T>(
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<SharedHttpClient, String> {
+    client: impl Fn(&[u8]) -> Result<T, String>,
+) -> Result<T, String> {
     let Some((name, file)) = first_of(ROOTS_FILES, variable) else {
-        return https_client(AWS_ROOTS);
+        return client(AWS_ROOTS);
     };
     let client = match fs::read(&file) {
-        Ok(roots) if roots.windows(10).any(|text| text == b"-----BEGIN") => https_client(&roots),
+        Ok(roots) if roots.windows(10).any(|text| text == b"-----BEGIN") => client(&roots),
         Ok(_) => Err("it has none".to_owned()),
         Err(error) => Err(error.to_string()),
     };

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use http_body::Body;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Client, connect};
@@ -19,13 +20,16 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// HTTP/1.1 with a pool of connections, over TLS, or without it for a DynamoDB on this machine.
+/// HTTP/1.1 with a pool of connections, over TLS, or without it for an emulator on this machine.
+pub type HttpsPool<B> = Client<hyper_rustls::HttpsConnector<connect::HttpConnector>, B>;
+
+/// A pool for the SDK.
 ///
 /// The SDK's own client consists of the same crates, but also supports HTTP/2 and proxies, which
 /// neither DynamoDB nor Lambda needs: docs/decisions/0004-http-1-1-alone.md lists what the SDK
 /// expects of its client. The SDK applies its time-outs around each call.
 #[derive(Clone, Debug)]
-struct Https(Client<hyper_rustls::HttpsConnector<connect::HttpConnector>, SdkBody>);
+struct Https(HttpsPool<SdkBody>);
 
 /// The longest that TCP takes to connect, divided among the addresses of the host: if one does not
 /// respond, an attempt still reaches the next.
@@ -37,6 +41,18 @@ const CONNECT: Duration = Duration::from_millis(500);
 ///
 /// What is wrong with `roots`, if it contains anything other than certificates.
 pub fn https_client(roots: &[u8]) -> Result<SharedHttpClient, String> {
+    let client = Https(https_pool(roots)?);
+    Ok(http_client_fn(move |_, _| {
+        SharedHttpConnector::new(client.clone())
+    }))
+}
+
+/// A pool whose TLS trusts the PEM certificates in `roots`, and no others.
+pub(crate) fn https_pool<B>(roots: &[u8]) -> Result<HttpsPool<B>, String>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
     let mut trusted = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(roots) {
         let root = root.map_err(|error| error.to_string())?;
@@ -52,10 +68,7 @@ pub fn https_client(roots: &[u8]) -> Result<SharedHttpClient, String> {
         .https_or_http()
         .enable_http1()
         .wrap_connector(with_settings(connect::HttpConnector::new()));
-    let client = Https(Client::builder(TokioExecutor::new()).build(connector));
-    Ok(http_client_fn(move |_, _| {
-        SharedHttpConnector::new(client.clone())
-    }))
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 fn with_settings<R>(mut tcp: connect::HttpConnector<R>) -> connect::HttpConnector<R> {

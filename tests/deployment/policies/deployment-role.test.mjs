@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  ACCOUNTS,
   administrator,
   api,
   assumes,
@@ -12,6 +13,7 @@ import {
   deployment,
   deploymentRole,
   deployRole,
+  dev,
   EXTERNAL_ID,
   executionRole,
   fact,
@@ -26,11 +28,14 @@ import {
   prod,
   REGION,
   role,
+  several,
   stack,
+  stages,
   TARGET,
   THIRD,
   TOOLS,
   table,
+  testRole,
   trust,
   upload,
   withinBoundary,
@@ -65,6 +70,49 @@ const named = deployment({ DeployRoleName: 'ci-deploy' }).DeploymentRole.AssumeR
 fact('a deploy role of another name is trusted when both templates are given it', {
   allowed: [assumes(role(pipeline({ DeployRoleName: 'ci-deploy' }).DeployRole), { policy: named })],
   denied: [assumes(deployRole, { policy: named })],
+});
+
+const { TestRole } = dev.deployment;
+const tests = (who, asked) =>
+  assumes(who, { policy: TestRole.AssumeRolePolicyDocument, resource: TestRole.Arn, ...asked });
+const organized = deployment({ OrganizationID: ORGANIZATION }).TestRole.AssumeRolePolicyDocument;
+fact("the test role is assumed by the pipeline's test role with its external id, and by nobody else", {
+  allowed: [tests(testRole), tests(testRole, { policy: organized })],
+  denied: [
+    tests(administrator(testRole.arn), { externalId: 'somebody-elses' }),
+    tests(testRole, { policy: organized, organization: 'o-zzzzzzzzzz' }),
+    tests(administrator(deployRole.arn)),
+    tests(administrator(buildRole.arn)),
+    tests(administrator(iam('administrators', TOOLS))),
+    tests(administrator(iam('product-catalog-service-PROD-test', TOOLS))),
+    tests(administrator(iam('product-catalog-service-DEV-test', THIRD))),
+    tests(administrator(iam('administrators', TARGET))),
+    assumes(administrator(testRole.arn)),
+  ],
+});
+
+/** The roles of a stage in the tools account, and those in its own account that trust them with this external id. */
+const pairs = ({ DeployRole, TestRole, target }, externalId) =>
+  [
+    [DeployRole, target.DeploymentRole],
+    [TestRole, target.TestRole],
+  ].map(([who, { Arn, AssumeRolePolicyDocument }]) =>
+    assumes(role(who), { policy: AssumeRolePolicyDocument, resource: Arn, externalId }),
+  );
+fact("with several stages, each stage's external id is its own", {
+  allowed: Object.entries(stages).flatMap(([stage, made]) => pairs(made, `${EXTERNAL_ID}-${stage}`)),
+  denied: Object.values(stages).flatMap((made) => [
+    ...pairs(made, EXTERNAL_ID),
+    // The roles of every other stage, even if their policies allowed them everything.
+    ...Object.values(stages)
+      .filter((other) => other !== made)
+      .flatMap((other) =>
+        pairs({ ...other, target: made.target }, `${EXTERNAL_ID}-PROD`).map(([who, ...asked]) => [
+          administrator(who.arn),
+          ...asked,
+        ]),
+      ),
+  ]),
 });
 
 const own = stack('product-catalog-service-DEV');
@@ -160,6 +208,60 @@ fact('the deployment role tries the API of its stage, with the key of its stage'
     [deploymentRole, 'apigateway:GET', api('/apikeys/k1')],
     [deploymentRole, 'apigateway:GET', api('/apikeys'), keyOf('DEV')],
   ],
+});
+
+// With two wildcards the evaluator allows every route, so an API's id stands here for the first one.
+const ofOneApi = (who) => JSON.parse(JSON.stringify(who).replaceAll(':*/', ':a1b2c3/'));
+const testing = ofOneApi(role(TestRole));
+const testingProduction = ofOneApi(role(stages.PROD.target.TestRole));
+const calls = (who, route, stage, account = TARGET) => [
+  who,
+  'execute-api:Invoke',
+  `arn:aws:execute-api:${REGION}:${account}:a1b2c3/${stage}/${route}`,
+];
+fact('the test role calls the API of its stage and can do nothing else', {
+  allowed: [
+    calls(testing, 'POST/product/create', 'DEV'),
+    calls(testing, 'GET/product/find/1001', 'DEV'),
+    calls(testingProduction, 'POST/product/create', 'PROD', ACCOUNTS.PROD),
+    calls(testingProduction, 'GET/product/find/smoke-test', 'PROD', ACCOUNTS.PROD),
+  ],
+  denied: [
+    calls(testing, 'POST/product/create', 'PROD'),
+    calls(testing, 'GET/product/find/1001', 'PROD'),
+    calls(testing, 'POST/product/create', 'DEV', THIRD),
+    calls(testing, 'DELETE/product/find/1001', 'DEV'),
+    calls(testingProduction, 'GET/product/find/1001', 'PROD', ACCOUNTS.PROD),
+    calls(testingProduction, 'POST/product/create', 'DEV', ACCOUNTS.PROD),
+    [testing, 'apigateway:GET', api('/apikeys/k1'), keyOf('DEV')],
+    [testing, 'cloudformation:DescribeStacks', own],
+    [testing, 'dynamodb:GetItem', table('PRODUCT_CATALOG')],
+    [testing, 'lambda:GetFunction', lambda('product-catalog-service-DEV-create')],
+    [testing, 's3:GetObject', upload(bucket)],
+  ],
+});
+
+// What scripts/plan.sh calls, as PROD's deploy role: the change set that somebody approves.
+const planned = ['DescribeStacks', 'DescribeChangeSet', 'DeleteChangeSet'].map((action) => `cloudformation:${action}`);
+const productionStack = stack('product-catalog-service-PROD');
+fact("the plan of PROD is made with PROD's role, and DEV's cannot make it", {
+  allowed: [
+    [production, planned, productionStack],
+    [production, 'cloudformation:CreateChangeSet', productionStack, with_(prod.execution.ExecutionRole.Arn)],
+    [production, 'lambda:GetFunction', lambda('product-catalog-service-PROD-create')],
+  ],
+  denied: [
+    [deploymentRole, planned, productionStack],
+    [deploymentRole, 'cloudformation:CreateChangeSet', productionStack, with_(prod.execution.ExecutionRole.Arn)],
+    [production, 'cloudformation:CreateChangeSet', productionStack, with_(executionRole.arn)],
+    [production, 'cloudformation:UpdateStack', productionStack, with_(prod.execution.ExecutionRole.Arn)],
+  ],
+});
+
+test("the action Plan runs PROD's deploy project", () => {
+  const [plan] = several.Pipeline.Stages.find(({ Name }) => Name === 'Approval').Actions;
+  assert.equal(plan.Configuration.ProjectName, stages.PROD.DeployProject.Name);
+  assert.equal(stages.PROD.DeployProject.ServiceRole, stages.PROD.DeployRole.Arn);
 });
 
 // What osls 4.3.1 calls when it deploys, in its order.

@@ -1,6 +1,7 @@
 // The tools account.
 
 import {
+  ACCOUNTS,
   administrator,
   assumes,
   BuildRole,
@@ -23,14 +24,19 @@ import {
   REGION,
   role,
   service,
+  several,
+  stages,
   TARGET,
+  TestRole,
   THIRD,
   TOOLS,
+  testRole,
 } from './evaluator.mjs';
 
 const openToAll = { policy: opensTo('sts:AssumeRole') };
-fact('the build assumes no role, even one that trusts everybody; the deployment exactly one', {
-  allowed: [assumes(deployRole, openToAll)],
+const testTarget = dev.deployment.TestRole.Arn;
+fact('the build assumes no role, even one that trusts everybody; the deployment and the tests exactly one', {
+  allowed: [assumes(deployRole, openToAll), assumes(testRole, { ...openToAll, resource: testTarget })],
   denied: [
     assumes(buildRole, openToAll),
     assumes(buildRole, { ...openToAll, resource: iam('administrators') }),
@@ -39,6 +45,33 @@ fact('the build assumes no role, even one that trusts everybody; the deployment 
     assumes(deployRole, { ...openToAll, resource: iam('administrators') }),
     assumes(deployRole, { ...openToAll, resource: prod.deployment.DeploymentRole.Arn }),
     assumes(deployRole, { ...openToAll, resource: executionRole.arn }),
+    assumes(deployRole, { ...openToAll, resource: testTarget }),
+    assumes(testRole, openToAll),
+    assumes(testRole, { ...openToAll, resource: executionRole.arn }),
+    assumes(testRole, { ...openToAll, resource: prod.deployment.TestRole.Arn }),
+  ],
+});
+
+// The evaluator is asked about every role of a stage and every role of the target accounts.
+const crossings = Object.entries(stages).flatMap(([from, { DeployRole, TestRole }]) =>
+  Object.entries(stages).flatMap(([to, { target }]) =>
+    [DeployRole, TestRole].flatMap((made) =>
+      [target.DeploymentRole, target.TestRole].map((assumed) => ({
+        own: from === to && (made === DeployRole) === (assumed === target.DeploymentRole),
+        question: assumes(role(made), { ...openToAll, resource: assumed.Arn }),
+      })),
+    ),
+  ),
+);
+fact('in a pipeline with several stages, each role assumes its own role in the account of its stage, and no other', {
+  allowed: crossings.filter(({ own }) => own).map(({ question }) => question),
+  denied: [
+    ...crossings.filter(({ own }) => !own).map(({ question }) => question),
+    ...Object.values(ACCOUNTS).flatMap((account) =>
+      [several.BuildRole, several.PipelineRole, several.PushRole].map((made) =>
+        assumes(role(made), { ...openToAll, resource: iam('administrators', account) }),
+      ),
+    ),
   ],
 });
 
@@ -50,6 +83,7 @@ for (const [what, made, principalOf, source, other] of [
   ['pipeline', PipelineRole, 'codepipeline.amazonaws.com', codepipeline('DEV'), codepipeline('PROD')],
   ['build project', BuildRole, 'codebuild.amazonaws.com', codebuild('DEV-build'), codebuild('DEV-deploy')],
   ['deploy project', DeployRole, 'codebuild.amazonaws.com', codebuild('DEV-deploy'), codebuild('DEV-build')],
+  ['test project', TestRole, 'codebuild.amazonaws.com', codebuild('DEV-test'), codebuild('DEV-deploy')],
   ['push rule', PushRole, 'events.amazonaws.com', rule('DEV-push'), rule('PROD-push')],
 ]) {
   const works = (name, arn, account) => {
@@ -107,15 +141,21 @@ fact('the pipeline fetches its source from one repository', {
   ],
 });
 
-fact('the pipeline runs its own two projects and passes no role', {
+const runs = (who, name) => [who, ['codebuild:StartBuild', 'codebuild:BatchGetBuilds'], codebuild(name)];
+const ofSeveral = role(several.PipelineRole);
+fact('the pipeline runs its own projects and passes no role', {
   allowed: [
-    [pipelineRole, ['codebuild:StartBuild', 'codebuild:BatchGetBuilds'], codebuild('DEV-build')],
-    [pipelineRole, ['codebuild:StartBuild', 'codebuild:BatchGetBuilds'], codebuild('DEV-deploy')],
+    ...['DEV-build', 'DEV-deploy', 'DEV-test'].map((name) => runs(pipelineRole, name)),
+    ...['build', 'DEV-deploy', 'DEV-test', 'STAGE-deploy', 'STAGE-test', 'PROD-deploy', 'PROD-test'].map((name) =>
+      runs(ofSeveral, name),
+    ),
   ],
   denied: [
     [pipelineRole, 'codebuild:StartBuild', codebuild('PROD-deploy')],
+    [pipelineRole, 'codebuild:StartBuild', codebuild('PROD-test')],
     [pipelineRole, 'codebuild:UpdateProject', codebuild('DEV-build')],
     [pipelineRole, 'iam:PassRole', DeployRole.Arn, passedTo('codebuild.amazonaws.com')],
+    [ofSeveral, 'codebuild:StartBuild', codebuild('DEV-build')],
   ],
 });
 
@@ -124,31 +164,56 @@ fact('a push starts this pipeline only', {
   denied: [[pushRole, 'codepipeline:StartPipelineExecution', codepipeline('PROD')]],
 });
 
+const { ApprovalTopic, ApprovalTopicPolicy } = several;
+const asks = (who, { tls = true, topic = ApprovalTopic.Arn } = {}) => [
+  who,
+  'sns:Publish',
+  topic,
+  { policy: ApprovalTopicPolicy.PolicyDocument, context: { 'aws:SecureTransport': `${tls}` } },
+];
+const usesKey = (who) => [
+  who,
+  ['kms:Decrypt', 'kms:GenerateDataKey'],
+  several.Key.Arn,
+  { owner: TOOLS, policy: several.Key.KeyPolicy },
+];
+fact('the pipeline asks for the approval, through an encrypted topic, and nobody else does', {
+  allowed: [asks(ofSeveral), usesKey(ofSeveral)],
+  denied: [
+    asks(ofSeveral, { tls: false }),
+    asks(ofSeveral, { topic: `${ApprovalTopic.Arn}-2` }),
+    asks(pipelineRole),
+    ...[several.BuildRole, stages.PROD.DeployRole, stages.PROD.TestRole].map((made) => asks(role(made))),
+    asks(service('codepipeline.amazonaws.com')),
+    usesKey(service('codepipeline.amazonaws.com')),
+    usesKey(role(several.PushRole)),
+  ],
+});
+
 const { ArtifactBucket, ArtifactBucketPolicy, Key } = dev.pipeline;
-// CodePipeline shortens the pipeline's name to 20 characters, and an artifact's to 10.
+// CodePipeline shortens both names in a key. Its documentation shows myPipeline/SourceArti/KEYEXAMPLE for an artifact of the
+// name SourceArtifact: docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
 const artifactOf = (name) => `${ArtifactBucket.Arn}/product-catalog-serv/${name}/x1y2z3`;
 const artifact = artifactOf('Source');
 const reads = (who, name) => [who, ['s3:GetObject', 's3:GetObjectVersion'], artifactOf(name)];
 const stores = (who, name) => [who, 's3:PutObject', artifactOf(name)];
-fact('Build cannot write what Deploy executes, and each role reads and writes only its artifacts', {
+const planRole = role(stages.PROD.DeployRole);
+fact('Build writes the package and nothing else that Deploy works with; Deploy and Test write nothing', {
   allowed: [
     stores(pipelineRole, 'Source'),
-    ...['Source', 'Package', 'Endpoint'].map((name) => reads(pipelineRole, name)),
+    ...['Source', 'Package'].map((name) => reads(pipelineRole, name)),
     reads(buildRole, 'Source'),
     stores(buildRole, 'Package'),
-    reads(deployRole, 'Source'),
-    reads(deployRole, 'Package'),
-    stores(deployRole, 'Endpoint'),
+    ...[deployRole, planRole].flatMap((who) => ['Source', 'Package'].map((name) => reads(who, name))),
+    reads(testRole, 'Source'),
   ],
   denied: [
     stores(buildRole, 'Source'),
-    stores(buildRole, 'Endpoint'),
     reads(buildRole, 'Package'),
-    stores(deployRole, 'Source'),
-    stores(deployRole, 'Package'),
     stores(pipelineRole, 'Package'),
-    stores(pipelineRole, 'Endpoint'),
-    ...[pipelineRole, buildRole, deployRole].flatMap((who) => [
+    reads(testRole, 'Package'),
+    ...[deployRole, planRole, testRole].flatMap((who) => ['Source', 'Package'].map((name) => stores(who, name))),
+    ...[pipelineRole, buildRole, deployRole, testRole].flatMap((who) => [
       [who, ['s3:GetObject', 's3:PutObject'], `${ArtifactBucket.Arn}/cache/x1y2z3`],
       [who, 's3:PutObject', `${ArtifactBucket.Arn}/product-catalog-serv/Other/x1y2z3`],
       [who, 's3:ListBucket', ArtifactBucket.Arn],
@@ -156,40 +221,55 @@ fact('Build cannot write what Deploy executes, and each role reads and writes on
   ],
 });
 
-const hands = (who) => [
-  reads(who, 'Source'),
-  [who, 's3:GetBucketLocation', ArtifactBucket.Arn],
-  [who, ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'], Key.Arn, { policy: Key.KeyPolicy }],
-];
-fact('the three roles hand on artifacts, in one bucket and with one key', {
-  allowed: [pipelineRole, buildRole, deployRole].flatMap(hands),
-  denied: [pipelineRole, buildRole, deployRole].flatMap((who) => [
-    [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
-    [who, 's3:ListBucket', ArtifactBucket.Arn],
-    [who, 's3:DeleteObject', artifact],
-    [who, 's3:DeleteObjectVersion', artifact],
-    [who, 's3:PutBucketPolicy', ArtifactBucket.Arn],
-    [who, 'kms:Decrypt', `${Key.Arn}-2`, { policy: Key.KeyPolicy }],
-    [who, 'kms:PutKeyPolicy', Key.Arn, { policy: Key.KeyPolicy }],
-  ]),
+const decrypts = (who) => [who, ['kms:Decrypt', 'kms:DescribeKey'], Key.Arn, { policy: Key.KeyPolicy }];
+const encryptsWith = (who) => [who, 'kms:GenerateDataKey', Key.Arn, { policy: Key.KeyPolicy }];
+const hands = (who) => [reads(who, 'Source'), [who, 's3:GetBucketLocation', ArtifactBucket.Arn], decrypts(who)];
+fact('the roles hand on artifacts, in one bucket and with one key, with which those encrypt who store', {
+  allowed: [
+    ...[pipelineRole, buildRole, deployRole, testRole].flatMap(hands),
+    ...[pipelineRole, buildRole].map(encryptsWith),
+  ],
+  denied: [
+    ...[deployRole, testRole].map(encryptsWith),
+    ...[pipelineRole, buildRole, deployRole, testRole].flatMap((who) => [
+      [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
+      [who, 's3:ListBucket', ArtifactBucket.Arn],
+      [who, 's3:DeleteObject', artifact],
+      [who, 's3:DeleteObjectVersion', artifact],
+      [who, 's3:PutBucketPolicy', ArtifactBucket.Arn],
+      [who, 'kms:Decrypt', `${Key.Arn}-2`, { policy: Key.KeyPolicy }],
+      [who, 'kms:PutKeyPolicy', Key.Arn, { policy: Key.KeyPolicy }],
+    ]),
+  ],
 });
 
 // The evaluator knows no encryption context; another key that holds an ARN stands for it.
-const keyPolicy = JSON.parse(
-  JSON.stringify(Key.KeyPolicy).replace('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn'),
-);
+const withLogs = ({ KeyPolicy }) =>
+  JSON.parse(JSON.stringify(KeyPolicy).replace('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn'));
 const logsService = service(`logs.${REGION}.amazonaws.com`);
 const encrypts = [
   ...['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext'],
   ...['kms:ReEncryptFrom', 'kms:ReEncryptTo'],
 ];
-const encryptsLogs = (account, name) => {
+const encryptsLogs = (account, name, key = Key) => {
   const context = { 'aws:SourceArn': `arn:aws:logs:${REGION}:${account}:log-group:/aws/codebuild/${name}` };
-  return [logsService, encrypts, Key.Arn, { owner: TOOLS, policy: keyPolicy, context }];
+  return [logsService, encrypts, key.Arn, { owner: TOOLS, policy: withLogs(key), context }];
 };
-fact('CloudWatch encrypts the logs of the two projects with the key, and no other log', {
-  allowed: [encryptsLogs(TOOLS, 'product-catalog-service-DEV-build')],
-  denied: [encryptsLogs(THIRD, 'product-catalog-service-DEV-build'), encryptsLogs(TOOLS, 'payments')],
+const logsOf = (made) =>
+  Object.values(made)
+    .map(({ LogGroupName }) => LogGroupName?.split('/').at(-1))
+    .filter(Boolean);
+fact('CloudWatch encrypts the logs of the projects with the key, and no other log', {
+  allowed: [
+    ...logsOf(dev.pipeline).map((name) => encryptsLogs(TOOLS, name)),
+    ...logsOf(several).map((name) => encryptsLogs(TOOLS, name, several.Key)),
+  ],
+  denied: [
+    encryptsLogs(THIRD, 'product-catalog-service-DEV-build'),
+    encryptsLogs(TOOLS, 'product-catalog-service-PROD-build'),
+    encryptsLogs(TOOLS, 'payments'),
+    encryptsLogs(TOOLS, 'payments', several.Key),
+  ],
 });
 
 // What CloudFormation's schema of AWS::KMS::Key needs of an existing key, and the way back.
@@ -220,9 +300,9 @@ fact('nothing is done in the artifact bucket without TLS', {
   ],
 });
 
-const buildLogs = (name) =>
-  `arn:aws:logs:${REGION}:${TOOLS}:log-group:/aws/codebuild/product-catalog-service-DEV-${name}:log-stream:1`;
-const writes = (who, name) => [who, ['logs:CreateLogStream', 'logs:PutLogEvents'], buildLogs(name)];
+const buildLogs = (name, stream = '1f2e') =>
+  `arn:aws:logs:${REGION}:${TOOLS}:log-group:/aws/codebuild/product-catalog-service-${name}:log-stream:${stream}`;
+const writes = (who, ...log) => [who, ['logs:CreateLogStream', 'logs:PutLogEvents'], buildLogs(...log)];
 const reports = (name) => `arn:aws:codebuild:${REGION}:${TOOLS}:report-group/product-catalog-service-${name}`;
 const reported = ['CreateReportGroup', 'CreateReport', 'UpdateReport', 'BatchPutTestCases'].map(
   (action) => `codebuild:${action}`,
@@ -241,7 +321,22 @@ fact('the build reports its own tests', {
   ],
 });
 
-fact('each project writes its own log', {
-  allowed: [writes(buildRole, 'build'), writes(deployRole, 'deploy')],
-  denied: [writes(buildRole, 'deploy'), writes(deployRole, 'build')],
+fact('each project writes its own log, in which the tests of a stage have streams of their own', {
+  allowed: [
+    writes(buildRole, 'DEV-build'),
+    writes(deployRole, 'DEV-deploy'),
+    writes(testRole, 'DEV-deploy', 'test/1f2e'),
+    ...Object.entries(stages).flatMap(([stage, { DeployRole, TestRole }]) => [
+      writes(role(DeployRole), `${stage}-deploy`),
+      writes(role(TestRole), `${stage}-deploy`, 'test/1f2e'),
+    ]),
+  ],
+  denied: [
+    writes(buildRole, 'DEV-deploy'),
+    writes(deployRole, 'DEV-build'),
+    writes(testRole, 'DEV-build'),
+    writes(testRole, 'DEV-deploy'),
+    writes(role(stages.DEV.DeployRole), 'PROD-deploy'),
+    writes(role(stages.DEV.TestRole), 'PROD-deploy', 'test/1f2e'),
+  ],
 });

@@ -1,0 +1,239 @@
+//! Which releases are accepted, and which are rejected.
+
+use std::fmt::Write;
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use catalog::Cors;
+use expect_test::expect;
+use local::{Function, LocalApi};
+use serde_json::{Value, json};
+use tests::{create_event, echo, products_at};
+use tokio::process::Command;
+
+use crate::aws::{Aws, CREATE, FIND, as_it_is, failed, returned};
+
+#[tokio::test]
+async fn a_good_release_is_accepted() {
+    let aws = Aws::with(as_it_is).await;
+    // The second finds the product of the first.
+    for n in 1..=2 {
+        let (told, log) = aws.check().await;
+        assert_eq!(told, Ok(Value::Null));
+        assert_eq!(aws.reports(), vec!["Succeeded"; n]);
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert_eq!(log[0]["level"], "INFO");
+        assert_eq!(log[0]["message"], "accepted the release");
+        assert_eq!(log[0]["requestId"], "1", "Lambda's");
+        assert_eq!(log[0]["deploymentId"], "d-ABC");
+    }
+    assert_eq!(aws.statuses(), [201, 200, 200, 200]);
+}
+
+async fn accepted(aws: &Aws) {
+    let (told, log) = aws.check().await;
+    assert_eq!(told, Ok(Value::Null));
+    assert_eq!(aws.reports(), ["Succeeded"], "{log:?}");
+}
+
+/// The log's line for a rejected release, as a sentence.
+async fn rejected(aws: &Aws) -> String {
+    let (told, log) = aws.check().await;
+    assert_eq!(told, Ok(Value::Null));
+    assert_eq!(aws.reports(), ["Failed"]);
+    assert_eq!(log.len(), 1, "{log:?}");
+    let line = &log[0];
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["message"], "rejected the release");
+    assert_eq!(line["requestId"], "1", "Lambda's");
+    assert_eq!(line["deploymentId"], "d-ABC");
+    let text = |name: &str| line[name].as_str().expect("text").to_owned();
+    let function = text("function");
+    let version = if function == "create" { CREATE } else { FIND };
+    assert_eq!(line["version"], version);
+    let (expected, returned) = (text("expected"), text("returned"));
+    format!("{function} should return {expected}, and returned {returned}\n")
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_response_the_release_is_rejected() {
+    type Wrong = fn(&mut Value);
+    let wrongs: [(&str, Wrong); 8] = [
+        ("another status", |value| value["statusCode"] = 500.into()),
+        ("a status of success, but not the right one", |value| {
+            value["statusCode"] = 204.into()
+        }),
+        ("a status that is text", |value| {
+            value["statusCode"] = "200".into()
+        }),
+        ("another body", |value| {
+            value["body"] = "{\"id\":\"smoke-test\"}".into()
+        }),
+        ("no body", |value| value["body"] = Value::Null),
+        ("another content type", |value| {
+            value["headers"]["content-type"] = "text/html".into()
+        }),
+        ("no headers", |value| value["headers"] = json!({})),
+        ("no response", |value| *value = Value::Null),
+    ];
+    let mut transcript = String::new();
+    for (name, wrong) in wrongs {
+        writeln!(transcript, "# {name}").expect("text");
+        for bad in [CREATE, FIND] {
+            let aws = Aws::with(move |version, _, mut value| {
+                if version == bad {
+                    wrong(&mut value);
+                }
+                returned(&value)
+            });
+            transcript += &rejected(&aws.await).await;
+        }
+    }
+    expect![[r##"
+        # another status
+        create should return 201, or 200, with the product, or 409, and returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        find should return 200 with the product, and returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        # a status of success, but not the right one
+        create should return 201, or 200, with the product, or 409, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        find should return 200 with the product, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        # a status that is text
+        create should return 201, or 200, with the product, or 409, and returned no response of an API (invalid type: string "200", expected u16 at line 1 column 316): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        find should return 200 with the product, and returned no response of an API (invalid type: string "200", expected u16 at line 1 column 324): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        # another body
+        create should return 201, or 200, with the product, or 409, and returned 201 with application/json: {"id":"smoke-test"}
+        find should return 200 with the product, and returned 200 with application/json: {"id":"smoke-test"}
+        # no body
+        create should return 201, or 200, with the product, or 409, and returned no response of an API (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, and returned no response of an API (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
+        # another content type
+        create should return 201, or 200, with the product, or 409, and returned 201 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        find should return 200 with the product, and returned 200 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        # no headers
+        create should return 201, or 200, with the product, or 409, and returned no response of an API (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, and returned no response of an API (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":200}
+        # no response
+        create should return 201, or 200, with the product, or 409, and returned no response of an API (invalid type: null, expected struct Response at line 1 column 4): null
+        find should return 200 with the product, and returned no response of an API (invalid type: null, expected struct Response at line 1 column 4): null
+    "##]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn a_function_that_fails_is_rejected_at_once() {
+    let mut transcript = String::new();
+    for bad in [CREATE, FIND] {
+        let aws = Aws::with(move |version, _, value| {
+            if version == bad {
+                failed()
+            } else {
+                returned(&value)
+            }
+        });
+        let aws = aws.await;
+        transcript += &rejected(&aws).await;
+        // Once it failed, nothing was invoked but it.
+        assert_eq!(aws.statuses().len(), if bad == CREATE { 1 } else { 2 });
+    }
+    expect![[r#"
+        create should return 201, or 200, with the product, or 409, and returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
+        find should return 200 with the product, and returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
+    "#]].assert_eq(&transcript);
+}
+
+/// The smoke test's product has another title here.
+async fn with_another_product(aws: &Aws) {
+    let another = create_event(echo("smoke-test").to_string()).to_string();
+    let created = Function::Create
+        .invoke(&aws.dynamodb.products(), &another)
+        .await;
+    assert_eq!(created.expect("a response")["statusCode"], 201);
+}
+
+#[tokio::test]
+async fn if_another_product_has_the_id_a_conflict_is_right_and_it_must_be_found() {
+    let aws = Aws::with(as_it_is).await;
+    with_another_product(&aws).await;
+    accepted(&aws).await;
+    assert_eq!(aws.statuses(), [409, 200]);
+
+    let mut transcript = String::new();
+    for bad in [CREATE, FIND] {
+        let aws = Aws::with(move |version, _, mut value| {
+            if version == bad {
+                let body = value["body"].as_str().expect("text");
+                value["body"] = body
+                    .replace("smoke-test", "1001")
+                    .replace("409", "400")
+                    .into();
+            }
+            returned(&value)
+        });
+        let aws = aws.await;
+        with_another_product(&aws).await;
+        // A problem names its request, which is the deployment.
+        transcript += &rejected(&aws).await;
+    }
+    expect![[r#"
+        create should return 201, or 200, with the product, or 409, and returned 409 with application/problem+json: {"type":"urn:problem-type:product-catalog:id-taken","title":"Another product has this id","status":400,"requestId":"d-ABC"}
+        find should return 200 with another product of this id, and returned 200 with application/json: {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
+    "#]].assert_eq(&transcript);
+}
+
+#[tokio::test]
+async fn a_503_is_no_result_yet() {
+    for unavailable in [CREATE, FIND] {
+        let aws = Aws::with(move |version, n, mut value| {
+            if version == unavailable && n == 1 {
+                value["statusCode"] = 503.into();
+            }
+            returned(&value)
+        });
+        let aws = aws.await;
+        accepted(&aws).await;
+        assert_eq!(aws.statuses().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_invocation_that_lambda_throttles_is_made_again() {
+    let aws = Aws::with(|_, n, value| {
+        if n == 1 {
+            let throttled =
+                r#"{"Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded."}"#;
+            (StatusCode::TOO_MANY_REQUESTS, throttled).into_response()
+        } else {
+            returned(&value)
+        }
+    });
+    let aws = aws.await;
+    accepted(&aws).await;
+    assert_eq!(aws.statuses().len(), 4);
+}
+
+#[tokio::test]
+async fn an_invocation_that_lambda_refuses_is_rejected_at_once() {
+    let aws = Aws::with(|_, _, _| {
+        let denied = r#"{"Message":"User: arn:aws:sts::222222222222:assumed-role/check is not authorized to perform: lambda:InvokeFunction"}"#;
+        (StatusCode::FORBIDDEN, denied).into_response()
+    });
+    let aws = aws.await;
+    let line = rejected(&aws).await;
+    expect![[r#"
+        create should return 201, or 200, with the product, or 409, and returned 403 Forbidden from lambda: {"Message":"User: arn:aws:sts::222222222222:assumed-role/check is not authorized to perform: lambda:InvokeFunction"}
+    "#]].assert_eq(&line);
+    assert_eq!(aws.statuses().len(), 1);
+}
+
+/// The check finds the product that scripts/smoke-test.sh created: each stage has one for tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_has_the_product_of_the_smoke_test() {
+    let aws = Aws::with(as_it_is).await;
+    let products = products_at(&aws.dynamodb.url());
+    let api = LocalApi::start(0, products, Cors::default())
+        .await
+        .expect("the API starts");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/smoke-test.sh");
+    let tested = Command::new("bash").arg(script).arg(api.url()).status();
+    assert!(tested.await.expect("bash runs").success());
+    accepted(&aws).await;
+    assert_eq!(aws.statuses(), [200, 200]);
+}

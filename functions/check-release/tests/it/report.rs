@@ -1,0 +1,41 @@
+//! How CodeDeploy is told, and what happens if it does not listen.
+
+use serde_json::Value;
+
+use crate::aws::{Aws, as_it_is, failed};
+
+const INVALID: (u16, &str) = (
+    400,
+    r#"{"__type":"InvalidLifecycleEventHookExecutionIdException","message":"it is not valid"}"#,
+);
+
+/// Lambda invokes it again, because CodeDeploy invokes it asynchronously.
+#[tokio::test]
+async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
+    for (aws, status, level) in [
+        (Aws::start(as_it_is, INVALID).await, "Succeeded", "INFO"),
+        (
+            Aws::start(|_, _, _| failed(), INVALID).await,
+            "Failed",
+            "ERROR",
+        ),
+    ] {
+        let (told, log) = aws.check().await;
+        assert_eq!(aws.reports(), [status]);
+        let reason = format!("400 Bad Request from codedeploy: {}", INVALID.1);
+        let error = told.expect_err("an error");
+        let message = format!("CodeDeploy did not take {status}: {reason}");
+        assert_eq!(error["errorMessage"], message);
+        assert_eq!(log[0]["level"], level);
+        assert_eq!(log[0]["unreported"], reason);
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_codedeploy_has_already_is_one() {
+    let completed = r#"{"__type":"LifecycleEventAlreadyCompletedException","message":""}"#;
+    let aws = Aws::start(as_it_is, (400, completed)).await;
+    let (told, log) = aws.check().await;
+    assert_eq!(told, Ok(Value::Null));
+    assert_eq!(log[0]["unreported"], Value::Null);
+}

@@ -1,0 +1,114 @@
+//! What the check sends to AWS, and what it needs to send it.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tests::Lambda;
+
+use crate::aws::{Aws, CREATE, FIND, as_it_is};
+
+#[tokio::test]
+async fn each_request_is_signed_for_its_service_and_region() {
+    let aws = Aws::with(as_it_is).await;
+    let (told, _) = aws.check().await;
+    assert_eq!(told, Ok(Value::Null));
+    let calls = aws.calls();
+    let path = |version: &str| {
+        let version = version.replace(':', "%3A").replace('-', "%2D");
+        format!("/2015-03-31/functions/{version}/invocations")
+    };
+    for ((sent, headers, _), (path, service, also)) in calls.iter().zip([
+        (path(CREATE), "lambda", ""),
+        (path(FIND), "lambda", ""),
+        ("/".to_owned(), "codedeploy", ";x-amz-target"),
+    ]) {
+        assert_eq!(*sent, path);
+        assert_eq!(headers["x-amz-security-token"], "token");
+        let date = headers["x-amz-date"].to_str().expect("text");
+        let (day, _) = date.split_once('T').expect("a time");
+        let authorization = headers["authorization"].to_str().expect("text");
+        let (signed, signature) = authorization.rsplit_once('=').expect("a signature");
+        let mut names = vec!["content-type", "host", "x-amz-date", "x-amz-security-token"];
+        names.extend(also.strip_prefix(';'));
+        assert_eq!(
+            signed,
+            format!(
+                "AWS4-HMAC-SHA256 Credential=local/{day}/eu-central-1/{service}/aws4_request, \
+                 SignedHeaders={}, Signature",
+                names.join(";")
+            )
+        );
+        assert_eq!(signature.len(), 64);
+    }
+    assert_eq!(calls.len(), 3);
+    let (_, headers, report) = &calls[2];
+    assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+    assert_eq!(
+        headers["x-amz-target"],
+        "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"
+    );
+    assert_eq!(
+        *report,
+        json!({
+            "deploymentId": "d-ABC",
+            "lifecycleEventHookExecutionId": "eyJ0",
+            "status": "Succeeded",
+        })
+    );
+}
+
+/// Without the ids there is nobody to tell.
+#[tokio::test]
+async fn an_event_that_is_not_codedeploys_is_an_error() {
+    let aws = Aws::with(as_it_is).await;
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_ENDPOINT_URL", aws.url.as_str()),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_SECRET_ACCESS_KEY", Lambda::SECRET),
+        ("CREATE", CREATE),
+        ("FIND", FIND),
+    ];
+    let mut function = Lambda::start(env!("CARGO_BIN_EXE_check-release"), &variables).await;
+    for event in ["{}", "[]", r#"{"DeploymentId":"d-ABC"}"#] {
+        function.invoke(event).await.expect_err("an error");
+    }
+    assert_eq!(aws.calls(), Vec::<(String, _, Value)>::new());
+}
+
+/// A function that has no chance ends before its first event and says why, in one sentence.
+#[test]
+fn without_its_variables_it_ends_and_says_why() {
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("CREATE", CREATE),
+        ("FIND", FIND),
+    ];
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_REGION", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("CREATE", ""),
+        ("FIND", ""),
+        ("AWS_ENDPOINT_URL", "localhost:8000"),
+        ("AWS_ENDPOINT_URL_LAMBDA", "localhost:8000"),
+        ("AWS_ENDPOINT_URL_CODEDEPLOY", "localhost:8000"),
+        ("SSL_CERT_FILE", "/no/such/file"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_check-release"))
+            .env_clear()
+            .envs(variables)
+            .env(name, value)
+            .output()
+            .expect("a process");
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.starts_with(&format!("Error: \"{name} must ")),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Says what the package of a stage would change in its stack, for the person who approves it: in full and readable in the
+# log, and in one line in changes.txt. Changes nothing: it creates a change set, reads it and deletes it.
+# It has the variables of scripts/deploy.sh, and the same role.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/target.sh
+
+check_variables CROSS_ACCOUNT_ROLE
+check_package
+work=$(mktemp -d)
+trap 'rm -r "$work"' EXIT
+node scripts/plan.js template >"$work/template.json" || fail "$(<"$work/template.json")"
+assume "$CROSS_ACCOUNT_ROLE" "$service-$STAGE-plan" "$region"
+
+stack=$service-$STAGE
+if ! status=$(aws cloudformation describe-stacks --stack-name "$stack" \
+  --query 'Stacks[0].StackStatus' --output text 2>"$work/error"); then
+  [[ $(<"$work/error") == *"does not exist"* ]] || fail "$stack cannot be read: $(<"$work/error")"
+  status=REVIEW_IN_PROGRESS
+fi
+# A stack that was looked at, and never created.
+if [[ $status == REVIEW_IN_PROGRESS ]]; then
+  node scripts/plan.js first
+  exit
+fi
+
+# The tag is that of osls. Without it, every resource would be listed, because its tags change.
+name=plan-$(date +%s)
+aws cloudformation create-change-set --stack-name "$stack" --change-set-name "$name" --change-set-type UPDATE \
+  --template-body "file://$work/template.json" --role-arn "$execution_role" \
+  --capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags "Key=STAGE,Value=$STAGE" >"$work/created.json"
+trap 'aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$name"; rm -r "$work"' EXIT
+
+describe() {
+  aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$name" --output "$@"
+}
+for _ in {1..60}; do
+  status=$(describe text --no-paginate --query Status)
+  [[ $status =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]] || break
+  sleep 2
+done
+reason=$(describe text --no-paginate --query StatusReason)
+# As osls recognizes it: CloudFormation has no other word for it.
+if [[ $status == FAILED && $reason =~ "didn't contain changes"|"No updates are to be performed" ]]; then
+  echo '{"Changes": []}' >"$work/changes.json"
+else
+  [[ $status == CREATE_COMPLETE ]] || fail "the change set of $stack is $status: $reason"
+  # The AWS CLI reads page after page.
+  describe json --include-property-values >"$work/changes.json"
+fi
+
+node scripts/plan.js functions "$work/changes.json" | while read -r function; do
+  hash=$(aws lambda get-function --function-name "$function" --query Configuration.CodeSha256 --output text)
+  echo "$function $hash"
+done >"$work/hashes"
+echo "The complete change set of $stack:"
+cat "$work/changes.json"
+node scripts/plan.js changes "$work/changes.json" "$work/hashes"

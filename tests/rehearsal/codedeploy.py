@@ -1,0 +1,214 @@
+"""Our emulation of CodeDeploy for Lambda, inside the emulator, which has none: it is no more than what is written here.
+
+An alias with an `UpdatePolicy` gets its new version as CodeDeploy gives it: it invokes the hook, whose answer counts,
+looks at the alarms, then shifts traffic at the group's pace while it watches them, and puts the alias back if one goes
+off. CloudFormation then rolls the stack back. Whatever CodeDeploy does with the group's role is asked of IAM first.
+A minute of its paces is SHIFT_MINUTE seconds.
+"""
+
+import contextvars
+import copy
+import os
+import random
+import re
+import time
+
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region, new_uuid
+from ministack.services import cloudwatch, lambda_svc
+from ministack.services.cloudformation import _stacks, provisioners, stacks
+
+from extending import Refused, may, provide, serve, trusts
+
+MINUTE = float(os.environ.get("SHIFT_MINUTE", "60"))
+applications, groups = AccountRegionScopedDict(), AccountRegionScopedDict()
+hooks = {}  # What each hook has said, by execution.
+answering = contextvars.ContextVar("answering", default="")  # The version that answers a request to an alias.
+effective = lambda_svc._effective_func_record_for_qualifier
+invoke = lambda_svc._invoke
+update_alias = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"]
+blocks = stacks._runs_on_worker_thread
+
+
+# ---- Lambda: the weights of an alias count ----
+
+
+def version_of(function: dict, qualifier: str | None) -> str | None:
+    """Where a request to an alias goes, by its weights."""
+    alias = (function or {}).get("aliases", {}).get(qualifier)
+    if not alias:
+        return qualifier
+    weights = dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
+    weights[alias["FunctionVersion"]] = 1 - sum(weights.values())
+    [version] = random.choices([*weights], weights.values())
+    answering.set(version)
+    return version
+
+
+async def invoke_by_weight(name, event, headers, path_qualifier=None, query_params=None):
+    qualifier = path_qualifier or lambda_svc._qp_first(query_params or {}, "Qualifier")
+    return await invoke(name, event, headers, version_of(lambda_svc._functions.get(name), qualifier), query_params)
+
+
+# ---- Applications and groups ----
+
+
+def create_application(logical_id, properties, stack_name):
+    name = properties["ApplicationName"]
+    if properties["ComputePlatform"] != "Lambda" or name in applications:
+        raise ValueError(f"{name} is not of Lambda, or exists already")
+    applications[name] = properties
+    return name, {}
+
+
+def create_group(logical_id, properties, stack_name):
+    return update_group(properties["DeploymentGroupName"], {}, properties, stack_name)
+
+
+def update_group(name, old, properties, *_):
+    application, role = properties["ApplicationName"], properties["ServiceRoleArn"]
+    if application not in applications:
+        raise ValueError(f"No application found for name: {application}")
+    if not trusts(role, "codedeploy.amazonaws.com"):
+        raise ValueError(f"AWS CodeDeploy cannot assume the role {role}")
+    paces(properties["DeploymentConfigName"])
+    groups[application, properties["DeploymentGroupName"]] = properties
+    return properties["DeploymentGroupName"], {}
+
+
+def paces(config: str) -> list:
+    """The shares of traffic before all of it, each with its minutes."""
+    if config == "CodeDeployDefault.LambdaAllAtOnce":
+        return []
+    if canary := re.fullmatch(r"CodeDeployDefault\.LambdaCanary(10)Percent(5|10|15|30)Minutes", config):
+        return [(int(canary[1]) / 100, int(canary[2]))]
+    if linear := re.fullmatch(r"CodeDeployDefault\.LambdaLinear(10)PercentEvery(1|2|3|10)Minutes?", config):
+        return [(share / 100, int(linear[2])) for share in range(int(linear[1]), 100, int(linear[1]))]
+    raise ValueError(f"No Deployment Configuration found for name: {config}")
+
+
+# ---- A deployment ----
+
+
+def shift(physical_id, old, new, stack_name, logical_id=None):
+    """CloudFormation's update of an alias."""
+    policy = provisioners._cfn_wait_condition_definition(stack_name, logical_id).get("UpdatePolicy", {})
+    is_rolling_back = "ROLLBACK" in _stacks[stack_name]["StackStatus"]
+    if not policy or is_rolling_back or old["FunctionVersion"] == new["FunctionVersion"]:
+        return update_alias(physical_id, old, new, stack_name, logical_id)
+    named = {
+        name: _stacks[stack_name]["_resources"][each["Ref"]]["PhysicalResourceId"] if isinstance(each, dict) else each
+        for name, each in policy["CodeDeployLambdaAliasUpdate"].items()
+    }
+    group = groups[named["ApplicationName"], named["DeploymentGroupName"]]
+    deployment = Deployment(group, physical_id, new["FunctionVersion"])
+    try:
+        deployment.run(named.get("BeforeAllowTrafficHook"))
+    except ValueError as why:
+        deployment.put_back()
+        raise ValueError(f"Rollback successful. {why}") from why
+    return physical_id, {"AliasArn": physical_id}
+
+
+class Deployment:
+    def __init__(self, group: dict, alias_arn: str, version: str):
+        *_, function, name = alias_arn.split(":")
+        self.group, self.arn, self.version = group, alias_arn, version
+        self.function_arn = alias_arn.removesuffix(f":{name}")
+        self.id = f"d-{new_uuid()[:9].upper()}"
+        self.alias = lambda_svc._functions[function]["aliases"][name]
+        self.former = copy.deepcopy(self.alias)
+        watched = group.get("AlarmConfiguration", {})
+        self.alarms = [each["Name"] for each in watched.get("Alarms", [])] if watched.get("Enabled") else []
+
+    def run(self, hook: str | None):
+        self.asks("lambda:GetAlias", self.arn, self.function_arn)
+        self.say(f"{self.former['FunctionVersion']} -> {self.version}, {self.group['DeploymentConfigName']}")
+        if hook:
+            self.ask(hook)
+        self.watch()
+        for share, minutes in paces(self.group["DeploymentConfigName"]):
+            self.give({"RoutingConfig": {"AdditionalVersionWeights": {self.version: share}}})
+            until = time.monotonic() + minutes * MINUTE
+            while time.monotonic() < until:
+                self.watch()
+                time.sleep(0.1)
+        self.give({"FunctionVersion": self.version, "RoutingConfig": {}})
+        self.say(f"all traffic goes to {self.version}")
+
+    def ask(self, hook: str):
+        """Invokes the function that tries the new version, and waits for what it says."""
+        arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{hook.rpartition('function:')[2]}"
+        self.asks("lambda:InvokeFunction", arn)
+        function, configuration, _ = lambda_svc._get_func_record_for_ref(hook)
+        execution = new_uuid()
+        hooks[execution] = "nothing"
+        event = {"DeploymentId": self.id, "LifecycleEventHookExecutionId": execution}
+        record = lambda_svc._execution_record_for_config(function, configuration)
+        lambda_svc._execute_function_with_config_scope(record, event)
+        said = hooks.pop(execution)
+        self.say(f"the hook {hook} says {said}")
+        if said != "Succeeded":
+            raise ValueError(f"The lifecycle event hook BeforeAllowTraffic, {hook}, said {said}")
+
+    def watch(self):
+        if self.alarms:
+            self.asks("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{get_region()}:{get_account_id()}:alarm:*")
+        for name in self.alarms:
+            if name not in cloudwatch._alarms:
+                raise ValueError(f"The alarm {name} does not exist")
+            if cloudwatch._alarms[name]["StateValue"] == "ALARM":
+                raise ValueError(f"The alarm {name} is in ALARM, at a share of {self.share()}")
+
+    def share(self) -> str:
+        weights = self.alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return f"{weights.get(self.version, 0):.0%}"
+
+    def give(self, routes: dict):
+        self.asks("lambda:UpdateAlias", self.arn, self.function_arn)
+        self.alias.update(routes, RevisionId=new_uuid())
+        if "FunctionVersion" not in routes:
+            self.say(f"{self.share()} of the traffic goes to {self.version}")
+
+    def put_back(self):
+        self.alias.update({"RoutingConfig": {}, **self.former}, RevisionId=new_uuid())
+        self.say(f"all traffic goes to {self.alias['FunctionVersion']} again")
+
+    def asks(self, action: str, *resources: str):
+        """All of the resources, where AWS leaves open which one it asks about."""
+        role = self.group["ServiceRoleArn"]
+        for each in resources:
+            if not may(role, action, each):
+                raise ValueError(f"{role} is not authorized to perform {action} on {each}")
+
+    def say(self, what: str):
+        print(f"CodeDeploy (our emulation) {self.id} {self.arn}: {what}", flush=True)
+
+
+def put_status(asked: dict) -> dict:
+    execution = asked["lifecycleEventHookExecutionId"]
+    if hooks.get(execution) != "nothing" or asked["status"] not in ("Succeeded", "Failed"):
+        raise Refused("InvalidLifecycleEventHookExecutionIdException", f"{execution} waits for no such answer")
+    hooks[execution] = asked["status"]
+    return {"lifecycleEventHookExecutionId": execution}
+
+
+lambda_svc._effective_func_record_for_qualifier = lambda function, qualifier: effective(
+    function, version_of(function, qualifier)
+)
+lambda_svc._invoke = invoke_by_weight
+# An update that takes minutes must not keep the server from answering.
+stacks._runs_on_worker_thread = lambda each: each == "AWS::Lambda::Alias" or blocks(each)
+provide(
+    "AWS::CodeDeploy::Application",
+    create_application,
+    lambda name, *_: (name, {}),
+    lambda name, _: applications.pop(name),
+)
+provide(
+    "AWS::CodeDeploy::DeploymentGroup",
+    create_group,
+    update_group,
+    lambda name, properties: groups.pop((properties["ApplicationName"], name)),
+)
+provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"] = shift
+serve("codedeploy", "CodeDeploy_20141006", {"PutLifecycleEventHookExecutionStatus": put_status})

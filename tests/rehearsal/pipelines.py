@@ -1,0 +1,96 @@
+"""CodePipeline and CodeCommit inside the emulator: resources, as CloudFormation resolves their properties.
+
+codepipeline.py runs the pipelines, in another process. It leaves what AWS would tell about executions in a file for
+each operation, and finds what was asked for in another.
+"""
+
+import json
+import os
+import pathlib
+
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region, new_uuid
+
+from extending import Refused, provide, serve
+
+FOLDER = pathlib.Path(os.environ["HOME"]) / "codepipeline"
+pipelines, repositories = AccountRegionScopedDict(), AccountRegionScopedDict()
+
+
+def arn(service: str, name: str) -> str:
+    return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{name}"
+
+
+def create(logical_id, properties, stack_name):
+    if properties["Name"] in pipelines:
+        raise ValueError(f"{properties['Name']} already exists")
+    return update(properties["Name"], {}, properties, stack_name)
+
+
+def update(name, old, properties, *_):
+    version = pipelines.get(name, {}).get("version", 0) + 1
+    pipelines[properties["Name"]] = {**as_in_the_api(properties), "version": version}
+    return properties["Name"], {"Version": str(version)}
+
+
+def as_in_the_api(properties):
+    """The API's names begin in lower case. The parameters of an action are its provider's."""
+    if isinstance(properties, list):
+        return [as_in_the_api(each) for each in properties]
+    if isinstance(properties, dict):
+        return {
+            name[0].lower() + name[1:]: each if name == "Configuration" else as_in_the_api(each)
+            for name, each in properties.items()
+        }
+    return properties
+
+
+def create_repository(logical_id, properties, stack_name):
+    name = properties["RepositoryName"]
+    if name in repositories:
+        raise ValueError(f"Repository named {name} already exists")
+    repositories[name] = new_uuid()
+    return repositories[name], {"Arn": arn("codecommit", name), "Name": name}
+
+
+def get_pipeline(asked: dict) -> dict:
+    name = asked["name"]
+    if name not in pipelines:
+        raise Refused("PipelineNotFoundException", f"there is no pipeline {name}")
+    return {"pipeline": pipelines[name], "metadata": {"pipelineArn": arn("codepipeline", name)}}
+
+
+def told(operation: str):
+    def answer(asked: dict) -> dict:
+        told = FOLDER / f"{asked.get('pipelineName', asked.get('name'))}.{operation}.json"
+        if not told.exists():
+            raise Refused("PipelineNotFoundException", f"nothing is known of {told.stem}")
+        with (FOLDER / "asked").open("a") as kept:
+            print(json.dumps({"operation": operation, **asked}), file=kept)
+        return json.loads(told.read_text())
+
+    return answer
+
+
+def list_executions(asked: dict) -> dict:
+    """Those that have succeeded in a stage, if that is asked."""
+    stage = asked.get("filter", {}).get("succeededInStage", {}).get("stageName")
+    listed = told("ListPipelineExecutions")(asked)["pipelineExecutionSummaries"]
+    return {"pipelineExecutionSummaries": [each for each in listed if not stage or stage in each.pop("succeededIn")]}
+
+
+provide("AWS::CodePipeline::Pipeline", create, update, lambda name, _: pipelines.pop(name))
+provide(
+    "AWS::CodeCommit::Repository",
+    create_repository,
+    lambda name, *_: (name, {}),
+    lambda name, properties: repositories.pop(properties["RepositoryName"]),
+)
+serve(
+    "codepipeline",
+    "CodePipeline_20150709",
+    {
+        "GetPipeline": get_pipeline,
+        "ListPipelineExecutions": list_executions,
+        **{name: told(name) for name in ("GetPipelineState", "PutApprovalResult", "RollbackStage")},
+    },
+)
