@@ -16,10 +16,10 @@ export const EXTERNAL_ID = 'product-catalog-7f3a';
 export const ORGANIZATION = 'o-a1b2c3d4e5';
 
 export const templates = [
-  'pipeline/delivery.yml',
   'pipeline/pipeline.yml',
   'target-roles/deployment-role.yml',
   'target-roles/execution-role.yml',
+  'pipeline/delivery.yml',
 ];
 
 export const pipeline = (parameters = {}) =>
