@@ -99,7 +99,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       .flatMap(({ properties }) => metricsOf(properties.metrics));
 
     await t.test('each alarm says what it means and where to read on, to the topic, and says when it is over', () => {
-      assert.equal(alarms.length, 8);
+      assert.equal(alarms.length, 9);
       const linked = [];
       for (const [, { Properties }] of alarms) {
         assert.ok(Properties.AlarmName.startsWith(`product-catalog-service-${stage}-`), Properties.AlarmName);
@@ -108,16 +108,49 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
         );
         assert.ok(anchors.includes(anchor), `${Properties.AlarmName}: docs/runbook.md has no #${anchor}`);
         linked.push(anchor);
-        assert.deepEqual(Properties.AlarmActions, [{ Ref: 'AlarmTopic' }]);
-        assert.deepEqual(Properties.OKActions, [{ Ref: 'AlarmTopic' }]);
+        // That of a release stops it, and so the deployment fails: that is enough of a message.
+        const told = anchor === 'a-stopped-release' ? undefined : [{ Ref: 'AlarmTopic' }];
+        assert.deepEqual(Properties.AlarmActions, told);
+        assert.deepEqual(Properties.OKActions, told);
         assert.equal(Properties.TreatMissingData, 'notBreaching');
         assert.equal(typeof Properties.Threshold, 'number');
       }
       assert.deepEqual(
         [...new Set(linked)],
-        ['errors', 'latency', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb'],
+        ['errors', 'latency', 'a-stopped-release', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb'],
       );
     });
+
+    await t.test(
+      'a release that fails every request of its 10 % is stopped in a minute, and none by a single error',
+      () => {
+        const { Metrics, Threshold, EvaluationPeriods, ...others } = resources.ReleaseAlarm.Properties;
+        assert.deepEqual([EvaluationPeriods, others.DatapointsToAlarm], [1, undefined]);
+        assert.deepEqual(
+          Metrics.flatMap(({ MetricStat }) => MetricStat?.Period ?? []),
+          [60, 60],
+        );
+        const [{ Expression }] = Metrics.filter((metric) => metric.Expression);
+        // Its operators are also JavaScript's.
+        const percent = new Function('IF', 'errors', 'requests', `return ${Expression}`);
+        const choose = (condition, yes, no) => (condition ? yes : no);
+        const stops = (errors, requests) => percent(choose, errors, requests) >= Threshold;
+        for (const [errors, requests] of [
+          [2, 20],
+          [30, 300],
+          [600, 6000],
+          [20, 20],
+        ])
+          assert.ok(stops(errors, requests), `${errors} of ${requests}`);
+        for (const [errors, requests] of [
+          [0, 6000],
+          [1, 1],
+          [1, 10],
+          [30, 6000],
+        ])
+          assert.ok(!stops(errors, requests), `${errors} of ${requests}`);
+      },
+    );
 
     await t.test('the section of an alarm names it, and what it names on the dashboard is there', () => {
       const sections = Object.fromEntries(
@@ -157,7 +190,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
             Dimensions.map(({ Name, Value }) => [Name, resolved(Value.Ref ? `\${${Value.Ref}}` : Value, resources)]),
           ),
         }));
-      assert.equal(watched.length, 10);
+      assert.equal(watched.length, 12);
       assert.equal(shown.length, 47);
       for (const metric of [...watched, ...shown])
         assert.doesNotThrow(() => known(metric, resources), JSON.stringify(metric));
@@ -318,8 +351,10 @@ function known({ namespace, name, dimensions }, resources) {
   const called = {
     ApiName: values('AWS::ApiGateway::RestApi', 'Name'),
     FunctionName: values('AWS::Lambda::Function', 'FunctionName'),
-    Operation: ofType(resources, 'AWS::IAM::Role').map(([, { Properties }]) =>
-      Properties.Policies[0].PolicyDocument.Statement[0].Action.replace('dynamodb:', ''),
+    Operation: ofType(resources, 'AWS::IAM::Role').flatMap(([, { Properties }]) =>
+      [Properties.Policies[0].PolicyDocument.Statement[0].Action]
+        .flat()
+        .map((action) => action.replace('dynamodb:', '')),
     ),
     Outcome: own ? OUTCOMES[FunctionName.split('-').at(-1)] : [],
     Stage: values('AWS::ApiGateway::Stage', 'StageName'),

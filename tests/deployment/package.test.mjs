@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import Domain from '../../scripts/osls/domain.js';
 import Throughput from '../../scripts/osls/throughput.js';
+import Traffic from '../../scripts/osls/traffic.js';
 import { resources } from './template.mjs';
 import { account, forStage, rejection, Workspace } from './workspace.mjs';
 
@@ -29,13 +31,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.deepEqual(functions, [
         [`product-catalog-service-${stage}-create`, 'create-product.zip', 'CreateRole', 'arm64', 'provided.al2023'],
         [`product-catalog-service-${stage}-find`, 'find-product.zip', 'FindRole', 'arm64', 'provided.al2023'],
+        [`product-catalog-service-${stage}-check`, 'check-release.zip', 'CheckRole', 'arm64', 'provided.al2023'],
       ]);
     });
 
     await t.test('a role may do what its function does, within the boundary', () => {
-      const roles = ofType('AWS::IAM::Role');
-      assert.equal(roles.length, 2);
-      for (const [name, { Properties }] of roles) {
+      // Those of the check and of CodeDeploy: policies/release.test.mjs.
+      for (const name of ['CreateRole', 'FindRole']) {
+        const { Properties } = resources[name];
         const [policy] = Properties.Policies;
         const [table, log, traces] = policy.PolicyDocument.Statement;
         assert.equal(Properties.Policies.length, 1);
@@ -70,13 +73,81 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
           ? [value]
           : Object.values(Object(value)).flatMap((inner) => (Object(inner) === inner ? statements(inner) : []));
       const all = statements(resources).map(({ Effect, Action }) => ({ Effect, Action: [Action].flat() }));
-      // The trust, the table, the log and the traces of two roles; who may publish alarms, and how; the deployment
-      // bucket's refusal of all without TLS.
-      assert.equal(all.length, 11);
+      // The trust, the table, the log and the traces of two roles; the trust and three more of the roles of the check and
+      // of CodeDeploy; who may publish alarms, and how; the deployment bucket's refusal of all without TLS.
+      assert.equal(all.length, 19);
       assert.deepEqual(
         all.filter(({ Action }) => Action.some((action) => action.includes('*'))),
         [{ Effect: 'Deny', Action: ['s3:*'] }],
       );
+    });
+
+    await t.test(
+      'the API calls an alias of each function, which CodeDeploy moves to a version that the check has tried',
+      () => {
+        const pace = stage === 'PROD' ? 'LambdaCanary10Percent15Minutes' : 'LambdaAllAtOnce';
+        const tried = resources.CheckLambdaFunction.Properties.Environment.Variables;
+        assert.deepEqual(Object.keys(tried), ['CREATE', 'FIND']);
+        assert.equal(ofType('AWS::Lambda::Version').length, 2);
+        for (const [name, method] of [
+          ['Create', 'ApiGatewayMethodProductCreatePost'],
+          ['Find', 'ApiGatewayMethodProductFindIdVarGet'],
+        ]) {
+          const live = resources[`${name}Live`];
+          const version = tried[name.toUpperCase()].Ref;
+          assert.equal(resources[version].Type, 'AWS::Lambda::Version');
+          assert.deepEqual(resources[version].Properties.FunctionName, { Ref: `${name}LambdaFunction` });
+          // A version of a failed deployment goes, so that it can be deployed again. Every other one stays.
+          assert.equal(resources[version].DeletionPolicy, 'RetainExceptOnCreate');
+
+          assert.deepEqual(live.Properties, {
+            Name: 'live',
+            FunctionName: { Ref: `${name}LambdaFunction` },
+            FunctionVersion: { 'Fn::GetAtt': [version, 'Version'] },
+          });
+          assert.deepEqual(live.UpdatePolicy.CodeDeployLambdaAliasUpdate, {
+            ApplicationName: { Ref: 'Traffic' },
+            DeploymentGroupName: { Ref: `${name}Traffic` },
+            BeforeAllowTrafficHook: { Ref: 'CheckLambdaFunction' },
+          });
+          // Otherwise the shift would begin with the check and the pace of the previous release.
+          assert.deepEqual(live.DependsOn, ['CheckLambdaFunction', `${name}Traffic`]);
+
+          const group = resources[`${name}Traffic`].Properties;
+          assert.equal(group.DeploymentGroupName, `product-catalog-service-${stage}-${name.toLowerCase()}`);
+          assert.equal(group.DeploymentConfigName, `CodeDeployDefault.${pace}`);
+          assert.deepEqual(group.ServiceRoleArn, { 'Fn::GetAtt': ['TrafficRole', 'Arn'] });
+          assert.deepEqual(group.AlarmConfiguration, {
+            Enabled: true,
+            IgnorePollAlarmFailure: false,
+            Alarms: [{ Name: { Ref: 'ReleaseAlarm' } }],
+          });
+          assert.ok(group.AutoRollbackConfiguration.Events.includes('DEPLOYMENT_STOP_ON_ALARM'));
+
+          const { Uri } = resources[method].Properties.Integration;
+          assert.deepEqual(Uri['Fn::Join'][1].slice(-4), [
+            { 'Fn::GetAtt': [`${name}LambdaFunction`, 'Arn'] },
+            ':',
+            'live',
+            '/invocations',
+          ]);
+          assert.ok(resources[method].DependsOn.includes(`${name}Live`));
+          const permission = resources[`${name}LambdaPermissionApiGateway`];
+          assert.deepEqual(permission.Properties.FunctionName, {
+            'Fn::Join': [':', [{ 'Fn::GetAtt': [`${name}LambdaFunction`, 'Arn'] }, 'live']],
+          });
+          assert.deepEqual(permission.DependsOn, `${name}Live`);
+        }
+        // The API's stage waits for the aliases, these for the groups, and these for the alarm, which must wait for nothing.
+        assert.doesNotMatch(JSON.stringify(resources.ReleaseAlarm), /"(Ref|Fn::\w+|DependsOn)":/);
+      },
+    );
+
+    await t.test('the check is no version, and has no table', () => {
+      const { Environment, Timeout, TracingConfig } = resources.CheckLambdaFunction.Properties;
+      assert.deepEqual(Object.keys(Environment.Variables), ['CREATE', 'FIND']);
+      assert.equal(Timeout, 60);
+      assert.deepEqual(TracingConfig, { Mode: 'PassThrough' });
     });
 
     await t.test('the table is kept outside DEV', () => {
@@ -177,14 +248,123 @@ test('parameters change the table, the architecture and nothing else', async (t)
   };
   const plain = await template({});
   const changed = await template({ TABLE_NAME: 'PRODUCTS', ARCHITECTURE: 'x86_64' });
-  // osls names a package's objects and its deployment by the time.
+  // osls names a package's objects and its deployment by the time, and a version is named after what is in it.
   const timeless = (text) =>
-    text.replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/').replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment');
+    text
+      .replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/')
+      .replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment')
+      .replaceAll(/LambdaVersion[0-9a-f]{64}/g, 'LambdaVersion');
   assert.notEqual(timeless(changed), timeless(plain));
   assert.equal(
     timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'),
     timeless(plain),
   );
+});
+
+test('what Lambda keeps in a version makes a new one, and nothing else does', async (t) => {
+  const packaged = await Workspace.packaging(t, 'DEV');
+  const versions = async (parameters) => {
+    const { Resources, Outputs } = await packaged(parameters);
+    const { Variables } = Resources.CheckLambdaFunction.Properties.Environment;
+    const [create, find] = [Variables.CREATE.Ref, Variables.FIND.Ref];
+    for (const [name, version] of Object.entries({ Create: create, Find: find })) {
+      assert.ok(version in Resources);
+      assert.deepEqual(Outputs[`${name}LambdaFunctionQualifiedArn`].Value, { Ref: version });
+    }
+    return { create, find };
+  };
+  const before = await versions({});
+  assert.match(before.create, /^CreateLambdaVersion[0-9a-f]{64}$/);
+  for (const kept of [
+    { logRetentionDays: 30 },
+    { requestsPerSecond: 7 },
+    { traffic: 'LambdaLinear10PercentEvery1Minute' },
+  ])
+    assert.deepEqual(await versions(kept), before, JSON.stringify(kept));
+  for (const changed of [
+    { memory: 256 },
+    { architecture: 'x86_64' },
+    // Otherwise callers would stay with the previous table, log level and headers.
+    { tableName: 'PRODUCTS' },
+    { logLevel: 'DEBUG' },
+    { allowOrigin: 'https://shop.example.com' },
+  ]) {
+    const { create, find } = await versions(changed);
+    assert.notEqual(create, before.create, JSON.stringify(changed));
+    assert.notEqual(find, before.find, JSON.stringify(changed));
+  }
+});
+
+test('a new zip makes a new version of its function alone, which the state of the package names', async (t) => {
+  const workspace = await Workspace.create(t);
+  const versions = async () => {
+    assert.equal((await workspace.run('scripts/package.sh', [], forStage('DEV'))).code, 0);
+    const { service } = JSON.parse(await workspace.read('dist/package/serverless-state.json'));
+    const { Resources } = service.provider.compiledCloudFormationTemplate;
+    for (const name of ['create', 'find']) {
+      const zip = await readFile(workspace.path(`dist/${name}-product.zip`));
+      assert.equal(
+        Resources[service.functions[name].versionLogicalId].Properties.CodeSha256,
+        createHash('sha256').update(zip).digest('base64'),
+      );
+    }
+    assert.equal(service.functions.check.versionLogicalId, undefined);
+    return [service.functions.create.versionLogicalId, service.functions.find.versionLogicalId];
+  };
+  await workspace.build(forStage('DEV'));
+  const [create, find] = await versions();
+  await workspace.write('dist/find-product.zip', 'another');
+  const after = await versions();
+  assert.equal(after[0], create);
+  assert.notEqual(after[1], find);
+});
+
+test('a function that is added is shifted and tried without a change elsewhere', async (t) => {
+  const workspace = await Workspace.create(t);
+  const stack = await workspace.read('serverless.yml');
+  const added = `functions:
+  list-all:
+    handler: bootstrap
+    role: !GetAtt FindRole.Arn
+    package: { artifact: dist/find-product.zip }
+    events: [{ http: { method: get, path: /product/list } }]
+  nightly:
+    handler: bootstrap
+    role: !GetAtt FindRole.Arn
+    package: { artifact: dist/find-product.zip }
+`;
+  await workspace.write('serverless.yml', stack.replace('functions:\n', added));
+  const packaged = await workspace.package(forStage('PROD'));
+  assert.equal(packaged.code, 0, packaged.stderr);
+  const { Resources } = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+  const { Variables } = Resources.CheckLambdaFunction.Properties.Environment;
+  assert.deepEqual(Object.keys(Variables), ['LIST_ALL', 'CREATE', 'FIND']);
+  const { FunctionName, FunctionVersion } = Resources.ListDashallLive.Properties;
+  assert.deepEqual(FunctionName, { Ref: 'ListDashallLambdaFunction' });
+  assert.deepEqual(FunctionVersion, { 'Fn::GetAtt': [Variables.LIST_ALL.Ref, 'Version'] });
+  assert.equal(Resources.ListDashallTraffic.Properties.DeploymentGroupName, 'product-catalog-service-PROD-list-all');
+  // Nobody calls this one through the API.
+  assert.equal(Resources.NightlyLive, undefined);
+});
+
+test('a pace that CodeDeploy does not have, or that outlives the credentials of a deployment, is not packaged', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const { rejected } = await packaged({ traffic: 'LambdaCanary10Percent30Minutes' });
+  const must = (value) =>
+    `traffic must be LambdaAllAtOnce, LambdaCanary10Percent5Minutes, LambdaCanary10Percent10Minutes, LambdaCanary10Percent15Minutes or LambdaLinear10PercentEvery1Minute, which take at most 15 minutes, because the credentials of a deployment last one hour; and is '${value}'`;
+  assert.ok(rejected?.replaceAll(/\s+/g, ' ').includes(must('LambdaCanary10Percent30Minutes')), rejected);
+  const rejects = (traffic) => rejection(Traffic, { custom: { traffic }, functions: {} });
+  for (const wrong of [
+    'LambdaLinear10PercentEvery10Minutes',
+    'LambdaCanary10Percent20Minutes',
+    'CodeDeployDefault.LambdaAllAtOnce',
+    'ECSAllAtOnce',
+    'lambdaallatonce',
+    '',
+    null,
+  ])
+    assert.equal(rejects(wrong), must(wrong));
+  assert.throws(() => rejects('LambdaCanary10Percent10Minutes'), /accepts/);
 });
 
 test('a table that cannot take the largest product is not packaged', async (t) => {
@@ -241,9 +421,12 @@ test('an API has its own address, or the one of API Gateway', async (t) => {
   assert.deepEqual({ SecurityPolicy, EndpointAccessMode }, tls);
   assert.equal(DisableExecuteApiEndpoint, true);
   assert.deepEqual(others, plain.Resources.ApiGatewayRestApi.Properties);
-  const names = (of) => Object.keys(of).filter((name) => !name.startsWith('ApiGatewayDeployment'));
-  assert.deepEqual(names(Resources), [...names(plain.Resources), 'ApiGatewayDomain', 'ApiGatewayDomainMapping']);
-  assert.deepEqual(names(Outputs), [...names(plain.Outputs), 'RegionalDomainName', 'RegionalHostedZoneId']);
+  const names = (of) =>
+    Object.keys(of)
+      .filter((name) => !name.startsWith('ApiGatewayDeployment'))
+      .sort();
+  assert.deepEqual(names(Resources), [...names(plain.Resources), 'ApiGatewayDomain', 'ApiGatewayDomainMapping'].sort());
+  assert.deepEqual(names(Outputs), [...names(plain.Outputs), 'RegionalDomainName', 'RegionalHostedZoneId'].sort());
 
   const { rejected } = await packaged({ domain });
   assert.match(rejected, /domain and certificateArn must be set together, and only domain is/);

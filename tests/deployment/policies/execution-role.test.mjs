@@ -5,10 +5,15 @@ import {
   alarm,
   alsoAdministrator,
   api,
+  application,
   boundary,
   bucket,
   buckets,
+  CheckBoundary,
+  carrying,
+  checkRole,
   dashboard,
+  deploymentGroup,
   deploymentRole,
   dev,
   execution,
@@ -19,6 +24,7 @@ import {
   lambda,
   logGroup,
   opensTo,
+  pace,
   passedTo,
   principal,
   prod,
@@ -27,8 +33,10 @@ import {
   service,
   TARGET,
   THIRD,
+  TrafficBoundary,
   table,
   topic,
+  trafficRole,
   upload,
   withinBoundary,
 } from './evaluator.mjs';
@@ -40,12 +48,27 @@ const writesRole = [
   'iam:UpdateAssumeRolePolicy',
 ];
 const withinAnother = { context: { 'iam:PermissionsBoundary': 'arn:aws:iam::aws:policy/AdministratorAccess' } };
-fact('a role is written only with the boundary', {
-  allowed: [[executionRole, writesRole, functionRole, withinBoundary]],
-  denied: [
-    [executionRole, writesRole, functionRole],
-    [executionRole, writesRole, functionRole, withinAnother],
+const boundaries = [boundary, CheckBoundary, TrafficBoundary];
+const boundaryOf = { [functionRole]: boundary, [checkRole]: CheckBoundary, [trafficRole]: TrafficBoundary };
+fact('a role is written only with its own boundary', {
+  allowed: Object.entries(boundaryOf).map(([name, own]) => [executionRole, writesRole, name, carrying(own)]),
+  denied: Object.entries(boundaryOf).flatMap(([name, own]) => [
+    [executionRole, writesRole, name],
+    [executionRole, writesRole, name, withinAnother],
+    ...boundaries.filter((other) => other !== own).map((other) => [executionRole, writesRole, name, carrying(other)]),
+  ]),
+});
+
+const named = (name) => iam(`product-catalog-service-${name}`);
+fact('no role of another name carries the boundary of the check or of CodeDeploy', {
+  allowed: [
+    [executionRole, writesRole, checkRole, carrying(CheckBoundary)],
+    [executionRole, writesRole, trafficRole, carrying(TrafficBoundary)],
   ],
+  denied: ['DEV-find-role', 'DEV-my-check-role', 'DEV-my-traffic-role', 'PROD-check-role', 'PROD-traffic-role'].flatMap(
+    (name) =>
+      [CheckBoundary, TrafficBoundary].map((wider) => [executionRole, writesRole, named(name), carrying(wider)]),
+  ),
 });
 
 fact('the boundary is never removed from a role, whatever else the execution role is given', {
@@ -59,12 +82,17 @@ fact('the boundary is never removed from a role, whatever else the execution rol
 const policyChanges = ['CreatePolicyVersion', 'SetDefaultPolicyVersion', 'DeletePolicyVersion', 'DeletePolicy'].map(
   (action) => `iam:${action}`,
 );
-fact('the boundary itself is never changed, whatever else the execution role is given', {
+fact('no boundary itself is ever changed, whatever else the execution role is given', {
   allowed: [[alsoAdministrator(executionRole), policyChanges, `${boundary.Arn}-of-another`]],
-  denied: [
-    [executionRole, policyChanges, boundary.Arn],
-    [alsoAdministrator(executionRole), policyChanges, boundary.Arn],
-  ],
+  denied: boundaries.flatMap(({ Arn }) => [
+    [executionRole, policyChanges, Arn],
+    [alsoAdministrator(executionRole), policyChanges, Arn],
+  ]),
+});
+
+fact("the execution role does not change the policy that it has besides the role's own", {
+  allowed: [[administrator(executionRole.arn), policyChanges, dev.execution.ReleasePolicy.Arn]],
+  denied: [[executionRole, policyChanges, dev.execution.ReleasePolicy.Arn]],
 });
 
 const foreignRoles = [
@@ -97,6 +125,51 @@ fact('Lambda is passed the roles of this stage, and nothing else is passed to an
     ...foreignRoles.map((foreign) => [executionRole, 'iam:PassRole', foreign, passedTo('lambda.amazonaws.com')]),
     [executionRole, 'iam:PassRole', functionRole, passedTo('ec2.amazonaws.com')],
     [executionRole, 'iam:PassRole', functionRole],
+  ],
+});
+
+const CODEDEPLOY = 'codedeploy.amazonaws.com';
+fact('CodeDeploy is passed its role, and nothing else is, whatever else the execution role is given', {
+  allowed: [
+    [executionRole, 'iam:PassRole', trafficRole, passedTo(CODEDEPLOY)],
+    [executionRole, 'iam:PassRole', checkRole, passedTo('lambda.amazonaws.com')],
+  ],
+  denied: [
+    ...[functionRole, checkRole, named('PROD-traffic-role'), named('DEV-my-traffic-role')].map((other) => [
+      executionRole,
+      'iam:PassRole',
+      other,
+      passedTo(CODEDEPLOY),
+    ]),
+    ...[executionRole, alsoAdministrator(executionRole)].flatMap((who) => [
+      [who, 'iam:PassRole', trafficRole, passedTo('lambda.amazonaws.com')],
+      [who, 'iam:PassRole', trafficRole],
+    ]),
+  ],
+});
+
+const publishes = ['PublishVersion', 'CreateAlias', 'UpdateAlias', 'DeleteAlias'].map((action) => `lambda:${action}`);
+fact('the execution role publishes versions of its stage, and shifts traffic to them with CodeDeploy', {
+  allowed: [
+    [executionRole, publishes, lambda('product-catalog-service-DEV-create')],
+    [executionRole, 'codedeploy:DeleteApplication', application('product-catalog-service-DEV')],
+    [executionRole, 'codedeploy:CreateDeployment', deploymentGroup('product-catalog-service-DEV/any')],
+    [executionRole, 'codedeploy:GetDeploymentConfig', pace('CodeDeployDefault.LambdaAllAtOnce')],
+    [executionRole, 'codedeploy:StopDeployment', '*'],
+  ],
+  denied: [
+    [executionRole, publishes, lambda('product-catalog-service-PROD-create')],
+    [executionRole, publishes, lambda('payments')],
+    [executionRole, 'codedeploy:DeleteApplication', application('product-catalog-service-PROD')],
+    [executionRole, 'codedeploy:DeleteApplication', application('product-catalog-service-DEV-2')],
+    [executionRole, 'codedeploy:CreateDeployment', deploymentGroup('product-catalog-service-PROD/any')],
+    [executionRole, 'codedeploy:CreateDeployment', deploymentGroup('payments/any')],
+    [executionRole, 'codedeploy:CreateDeploymentConfig', pace('CodeDeployDefault.LambdaAllAtOnce')],
+    [executionRole, 'codedeploy:GetDeploymentConfig', pace('payments')],
+    // Whether a release works is for the check to say.
+    [executionRole, 'codedeploy:PutLifecycleEventHookExecutionStatus', '*'],
+    [executionRole, 'lambda:InvokeFunction', lambda('product-catalog-service-DEV-check')],
+    [executionRole, 'lambda:InvokeFunction', lambda('product-catalog-service-DEV-create:1')],
   ],
 });
 

@@ -4,23 +4,28 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isWildcardOnlyAction } from '@cloud-copilot/iam-simulate';
+import { Workspace } from '../workspace.mjs';
 import {
   alarm,
   api,
+  application,
   bucket,
   dashboard,
+  deploymentGroup,
   execution,
   functionRole,
   iam,
   lambda,
   logGroup,
   may,
+  pace,
   passedTo,
   REGION,
   role,
   TARGET,
   table,
   topic,
+  trafficRole,
   upload,
   withinBoundary,
 } from './evaluator.mjs';
@@ -42,6 +47,12 @@ const gateway = (collection, item) => (action) => {
   return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? tagsOf(item) : api(item);
 };
 const always = (arn) => () => arn;
+const ofCodeDeploy = (action) => {
+  if (action === 'codedeploy:GetDeploymentConfig') return pace('CodeDeployDefault.LambdaCanary10Percent15Minutes');
+  return /Application/.test(action)
+    ? application('product-catalog-service-DEV')
+    : deploymentGroup('product-catalog-service-DEV/product-catalog-service-DEV-create');
+};
 const linkedRole = iam(
   'aws-service-role/contributorinsights.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBCloudWatchContributorInsights',
 );
@@ -70,10 +81,18 @@ const stackResources = {
   'AWS::ApiGateway::UsagePlanKey': gateway('/usageplans/p1/keys', '/usageplans/p1/keys/k1'),
   'AWS::CloudWatch::Alarm': always(alarm('product-catalog-service-DEV-errors')),
   'AWS::CloudWatch::Dashboard': always(dashboard('product-catalog-service-DEV')),
+  'AWS::CodeDeploy::Application': always(application('product-catalog-service-DEV')),
+  'AWS::CodeDeploy::DeploymentGroup': ofCodeDeploy,
   'AWS::DynamoDB::Table': always(table('PRODUCT_CATALOG')),
   'AWS::IAM::Role': always(functionRole),
+  'AWS::Lambda::Alias': (action) =>
+    action.startsWith('codedeploy:')
+      ? ofCodeDeploy(action)
+      : lambda(`product-catalog-service-DEV-create${action.includes('Provisioned') ? ':live' : ''}`),
   'AWS::Lambda::Function': always(lambda('product-catalog-service-DEV-create')),
-  'AWS::Lambda::Permission': always(lambda('product-catalog-service-DEV-create')),
+  'AWS::Lambda::Permission': always(lambda('product-catalog-service-DEV-create:live')),
+  'AWS::Lambda::Version': (action) =>
+    lambda(`product-catalog-service-DEV-create${action.includes('Provisioned') ? ':1' : ''}`),
   'AWS::Logs::LogGroup': always(logGroup('/aws/lambda/product-catalog-service-DEV-create')),
   'AWS::S3::Bucket': always(bucket),
   'AWS::S3::BucketPolicy': always(bucket),
@@ -96,7 +115,9 @@ const notNeeded = [
     /^lambda:Put(FunctionRecursionConfig|FunctionScalingConfig|RuntimeManagementConfig)$/,
     'recursion, scaling and runtime updates stay as they are',
   ],
-  [/^lambda:PublishVersion$/, 'functions have no versions'],
+  [/^lambda:PublishVersion$/, 'versions are resources of their own', /^AWS::Lambda::Function$/],
+  [/^lambda:(Put|Delete)ProvisionedConcurrencyConfig$/, 'no version has provisioned concurrency'],
+  [/^codedeploy:RegisterOnPremisesInstance$/, 'functions run on no instance'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
   [/^iam:DeleteRolePermissionsBoundary$/, 'the boundary stays'],
   [/^iam:(PassRole|GetRole)$/, 'API Gateway, S3 and SNS are given no role', /^AWS::(ApiGateway|S3|SNS)::/],
@@ -148,6 +169,8 @@ test('the execution role may do what CloudFormation needs for every resource of 
         if (await isWildcardOnlyAction(...action.split(':'))) return ['*'];
         if (action === 'iam:CreateServiceLinkedRole')
           return [linkedRole, { context: { 'iam:AWSServiceName': 'contributorinsights.dynamodb.amazonaws.com' } }];
+        if (action === 'iam:PassRole' && type.startsWith('AWS::CodeDeploy'))
+          return [trafficRole, passedTo('codedeploy.amazonaws.com')];
         if (action === 'iam:PassRole') return [functionRole, passedTo('lambda.amazonaws.com')];
         if (action.startsWith('s3:GetObject')) return [upload(bucket)];
         if (/^iam:(CreateRole|Put|UpdateAssume|DeleteRolePolicy)/.test(action)) return [functionRole, withinBoundary];
@@ -162,6 +185,17 @@ test('the execution role may do what CloudFormation needs for every resource of 
   assert.deepEqual(missing, []);
   const unused = notNeeded.filter((excuse) => !used.has(excuse));
   assert.deepEqual(unused, [], 'excuses that nothing needs');
+});
+
+test('every type of resource that the stack has is asked about', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const { Resources } = await packaged({});
+  const types = new Set(Object.values(Resources).map(({ Type }) => Type));
+  assert.ok(types.size > 15);
+  assert.deepEqual(
+    [...types].filter((type) => !(type in stackResources)),
+    [],
+  );
 });
 
 test('a template that uses a service which the execution role lacks is noticed', async () => {
