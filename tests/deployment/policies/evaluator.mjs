@@ -1,4 +1,4 @@
-// The roles of the pipeline for DEV and PROD, and what an offline policy evaluator says that they may do. Every "no"
+// The roles of a pipeline for DEV, of one for PROD, and of one for both and STAGE, and what an offline policy evaluator says that they may do. Every "no"
 // stands beside a "yes" that differs in one thing, so that a policy read wrongly cannot pass for a denial.
 
 import assert from 'node:assert/strict';
@@ -9,6 +9,8 @@ import { resources } from '../template.mjs';
 export const TOOLS = '111111111111';
 export const TARGET = '222222222222';
 export const THIRD = '333333333333';
+/** The accounts of a pipeline with several stages. */
+export const ACCOUNTS = { DEV: TARGET, STAGE: '555555555555', PROD: '444444444444' };
 export const REGION = 'eu-central-1';
 export const EXTERNAL_ID = 'product-catalog-7f3a';
 export const ORGANIZATION = 'o-a1b2c3d4e5';
@@ -17,6 +19,7 @@ export const templates = [
   'pipeline/pipeline.yml',
   'target-roles/deployment-role.yml',
   'target-roles/execution-role.yml',
+  'pipeline/delivery.yml',
 ];
 
 export const pipeline = (parameters = {}) =>
@@ -25,18 +28,25 @@ export const pipeline = (parameters = {}) =>
     region: REGION,
     parameters: { TargetAccountID: TARGET, ExternalId: EXTERNAL_ID, ...parameters },
   });
-export const deployment = (parameters = {}) =>
+/** A pipeline with several stages. */
+export const promotion = (parameters = {}) =>
+  pipeline({
+    TargetAccountID: '',
+    DevAccountID: ACCOUNTS.DEV,
+    StageAccountID: ACCOUNTS.STAGE,
+    ProdAccountID: ACCOUNTS.PROD,
+    ...parameters,
+  });
+export const delivery = (parameters = {}) =>
+  resources('pipeline/delivery.yml', { account: TOOLS, region: REGION, parameters });
+export const deployment = (parameters = {}, account = TARGET) =>
   resources('target-roles/deployment-role.yml', {
-    account: TARGET,
+    account,
     region: REGION,
     parameters: { ToolsAccountID: TOOLS, ExternalId: EXTERNAL_ID, ...parameters },
   });
-export const execution = (parameters = {}) => {
-  const made = resources('target-roles/execution-role.yml', { account: TARGET, region: REGION, parameters });
-  const { ExecutionRole, ReleasePolicy } = made;
-  assert.deepEqual(ExecutionRole.ManagedPolicyArns, [ReleasePolicy.Arn]);
-  return { ...made, ExecutionRole: { ...ExecutionRole, Attached: [ReleasePolicy.PolicyDocument] } };
-};
+export const execution = (parameters = {}) =>
+  resources('target-roles/execution-role.yml', { account: TARGET, region: REGION, parameters });
 
 /** Someone with these policies; a role of a template brings its own. */
 export const principal = (arn, policies) => ({
@@ -112,9 +122,26 @@ export const prod = {
 };
 export const executionRole = role(dev.execution.ExecutionRole);
 export const deploymentRole = role(dev.deployment.DeploymentRole);
-export const { PipelineRole, BuildRole, DeployRole, PushRole } = dev.pipeline;
+export const { PipelineRole, BuildRole, DeployRole, PushRole, TestRole } = dev.pipeline;
 export const [pipelineRole, buildRole, deployRole, pushRole] = [PipelineRole, BuildRole, DeployRole, PushRole].map(
   role,
+);
+export const testRole = role(TestRole);
+export const several = promotion();
+/** What each stage has in a pipeline with several. */
+export const stages = Object.fromEntries(
+  Object.entries({ DEV: '', STAGE: 'Stage', PROD: 'Prod' }).map(([stage, prefix]) => [
+    stage,
+    {
+      ...Object.fromEntries(
+        ['DeployProject', 'DeployRole', 'TestProject', 'TestRole', 'DeployLogs'].map((name) => [
+          name,
+          several[prefix + name],
+        ]),
+      ),
+      target: deployment({ DeploymentEnvironment: stage, ExternalId: `${EXTERNAL_ID}-${stage}` }, ACCOUNTS[stage]),
+    },
+  ]),
 );
 export const { FunctionBoundary: boundary, CheckBoundary, TrafficBoundary } = dev.execution;
 
@@ -150,11 +177,17 @@ export const dashboard = (name) => `arn:aws:cloudwatch::${TARGET}:dashboard/${na
 export const trust = dev.deployment.DeploymentRole.AssumeRolePolicyDocument;
 export const assumes = (
   who,
-  { externalId = EXTERNAL_ID, organization = ORGANIZATION, policy = trust, resource = deploymentRole.arn } = {},
+  {
+    externalId = EXTERNAL_ID,
+    organization = ORGANIZATION,
+    policy = trust,
+    resource = deploymentRole.arn,
+    owner = resource.split(':')[4],
+  } = {},
 ) => [
   who,
   'sts:AssumeRole',
   resource,
-  { owner: TARGET, policy, context: { 'sts:ExternalId': externalId, 'aws:PrincipalOrgID': organization } },
+  { owner, policy, context: { 'sts:ExternalId': externalId, 'aws:PrincipalOrgID': organization } },
 ];
 export const connection = `arn:aws:codeconnections:${REGION}:${TOOLS}:connection/7f3a`;
