@@ -73,7 +73,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 	$(BUILD)
 	node --test tests/clients/reference.test.mjs tests/clients/foreign-page.test.mjs
 
-test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...)
+test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...; signs with AWS credentials in the environment)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
 test-tools: build-tools ## Test what is in tools/, the lock file of the pipeline, `make measure-aws`, and that docs/cost.md is current

@@ -63,7 +63,7 @@ test('each request is signed with the credentials that there are', async (test) 
   const { url, sent } = await guarded(test);
   const credentials = {
     AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+    AWS_SECRET_ACCESS_KEY: 'a secret',
     AWS_SESSION_TOKEN: 'a-token',
     AWS_REGION: 'eu-west-1',
   };

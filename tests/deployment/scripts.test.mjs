@@ -4,9 +4,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { access, cp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import path from 'node:path';
 import { test } from 'node:test';
-import { account, executionRole, forStage, Workspace } from './workspace.mjs';
+import { parse } from 'yaml';
+import { account, executionRole, forStage, root, Workspace } from './workspace.mjs';
 
+const functions = (await readdir(path.join(root, 'functions'))).sort();
 const stranger = '333333333333';
 const deployRole = {
   STAGE: 'DEV',
@@ -41,7 +44,7 @@ test('packaging refuses what it would package wrongly, before it calls osls', as
     assert.equal(packaged.code, 1);
     assert.equal(packaged.stderr, line);
   };
-  await refused({}, 'package.sh: there is no dist/create-product.zip: run scripts/build.sh first\n');
+  await refused({}, `package.sh: there is no dist/${functions[0]}.zip: run scripts/build.sh first\n`);
   await workspace.build({});
   for (const [env, line] of refusals) await refused(env, line);
   assert.doesNotMatch((await workspace.calls()).join('\n'), /osls/);
@@ -94,7 +97,7 @@ test('packaging needs no credentials and makes no call', async (t) => {
   });
   assert.equal(packaged.code, 0, packaged.stderr);
   assert.deepEqual(await workspace.calls(), [
-    'cargo lambda build --release --locked --arm64 --package=create-product --package=find-product',
+    `cargo lambda build --release --locked --arm64 ${functions.map((name) => `--package=${name}`).join(' ')}`,
   ]);
 });
 
@@ -537,6 +540,44 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
       assert.equal(tried.stdout, '');
     }),
   );
+});
+
+/** Runs the commands of a buildspec in one shell, as CodeBuild does: what its environment exports in the end. */
+async function exported(workspace, buildspec, env) {
+  const text = await readFile(path.join(root, buildspec), 'utf8');
+  const { env: settings, phases } = parse(text);
+  const commands = Object.values(phases).flatMap((phase) => phase.commands);
+  const variables = { ...settings.variables, ...env, CODEBUILD_SRC_DIR_Package: workspace.path('package') };
+  const print = settings['exported-variables'].map((name) => `printenv ${name}`);
+  const done = await workspace.run('bash', ['-ec', [...commands, 'echo ---', ...print].join('\n')], variables);
+  assert.equal(done.code, 0, done.stderr);
+  const values = done.stdout.split('---\n')[1].trimEnd().split('\n');
+  return Object.fromEntries(settings['exported-variables'].map((name, i) => [name, values[i]]));
+}
+
+test('CodePipeline is handed what the scripts say', async (t) => {
+  const workspace = await Workspace.create(t);
+  for (const command of ['make', 'npm']) await workspace.command(command, '');
+  await workspace.build({});
+  await workspace.write('scripts/build.sh', '');
+  const { RELEASE } = await exported(workspace, 'buildspec.yml', forStage('DEV'));
+  assert.equal(RELEASE, await release(workspace));
+
+  await workspace.run('bash', ['-c', 'mkdir package && mv dist package']);
+  await workspace.write(
+    'scripts/deploy.sh',
+    'echo https://api.example/DEV >api-endpoint.txt; echo false >requires-key.txt',
+  );
+  const deployed = await exported(workspace, 'buildspec-deploy.yml', {});
+  assert.deepEqual(deployed, { ENDPOINT: 'https://api.example/DEV', REQUIRES_KEY: 'false', CHANGES: 'none' });
+  await workspace.run('rm', ['api-endpoint.txt', 'requires-key.txt']);
+  await workspace.write('scripts/plan.sh', "echo 'changes CreateLambdaFunction; adds 1' >changes.txt");
+  const planned = await exported(workspace, 'buildspec-deploy.yml', { COMMAND: 'plan' });
+  assert.deepEqual(planned, {
+    ENDPOINT: 'none',
+    REQUIRES_KEY: 'none',
+    CHANGES: 'changes CreateLambdaFunction; adds 1',
+  });
 });
 
 /** A curl whose response satisfies the smoke test, if it reads this from standard input. */

@@ -156,9 +156,9 @@ async fn every_documented_response_is_sent_and_no_other() {
     assert_eq!(seen, documented(&contract));
 }
 
-/// The pipeline runs it in STAGE, and `make rehearse` against an emulated API Gateway. It signs with
-/// the AWS credentials in the environment, if there are any. Products are never deleted: the
-/// first time, they are created, and from then on, the same ones are sent again.
+/// The pipeline runs it in STAGE, and `make rehearse` runs it against an emulated API Gateway. It
+/// signs with the AWS credentials in the environment, if there are any. Products are never deleted:
+/// the first time, they are created, and from then on, the same ones are sent again.
 #[tokio::test(start_paused = true)]
 #[ignore = "needs CATALOG_URL, the address of a deployed API"]
 async fn a_deployed_api_keeps_the_contract() {
