@@ -46,7 +46,7 @@ test('packaging refuses what it would package wrongly, before it calls osls', as
     assert.equal(packaged.code, 1);
     assert.equal(packaged.stderr, line);
   };
-  await refused({}, 'package.sh: there is no dist/create-product.zip: run scripts/build.sh first\n');
+  await refused({}, 'package.sh: there is no dist/check-release.zip: run scripts/build.sh first\n');
   await workspace.build({});
   for (const [env, line] of refusals) await refused(env, line);
   assert.doesNotMatch((await workspace.calls()).join('\n'), /osls/);
@@ -81,7 +81,7 @@ test('packaging needs no credentials and makes no call', async (t) => {
   });
   assert.equal(packaged.code, 0, packaged.stderr);
   assert.deepEqual(await workspace.calls(), [
-    'cargo lambda build --release --locked --arm64 --package=create-product --package=find-product',
+    'cargo lambda build --release --locked --arm64 --package=check-release --package=create-product --package=find-product',
   ]);
 });
 
