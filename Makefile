@@ -106,7 +106,7 @@ bench-instructions: release ## Count instructions and the bytes of the zips, aga
 	$(BUILD)
 	target/debug/instructions
 
-profile: build-tools ## Write Callgrind profiles of both functions to target/profile (needs faketime, valgrind)
+profile: build-tools ## Write Callgrind profiles of create-product and find-product to target/profile (needs faketime, valgrind)
 	cargo lambda build --release --locked --lambda-dir target/profile \
 	  $(addprefix --package ,$(notdir $(wildcard functions/*)))
 	$(BUILD)

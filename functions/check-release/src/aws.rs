@@ -9,10 +9,17 @@ use catalog::{HttpsPool, endpoint, https_pool_from, region, required};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use lambda_runtime::Error;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use crate::persist::Failure;
+
+/// What AWS's SDKs encode in a path: everything but the unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Lambda and CodeDeploy, as far as the check calls them: without their SDKs, which would cost more
 /// to build than everything else in it. docs/decisions/0022-how-the-check-calls-aws.md has the
@@ -69,7 +76,7 @@ impl Aws {
     ///
     /// If Lambda does not invoke it, or the function fails.
     pub async fn invoke(&self, version: &str, event: &str) -> Result<Bytes, Failure> {
-        let version = utf8_percent_encode(version, NON_ALPHANUMERIC);
+        let version = utf8_percent_encode(version, RESERVED);
         let path = format!("/2015-03-31/functions/{version}/invocations");
         let headers = [("content-type", "application/json")];
         let response = self.post(&self.lambda, &path, &headers, event).await?;

@@ -84,9 +84,9 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// If CodeDeploy does not take the result. It [invokes a hook asynchronously][1], so that Lambda
-    /// [invokes it again][2] after a minute, and once more after two. If it gets no result,
-    /// CodeDeploy [fails the deployment after an hour][3].
+    /// If CodeDeploy does not take the result. It [invokes a hook asynchronously][1], so Lambda
+    /// [invokes it again][2] after a minute, and once more after two. Without a result, CodeDeploy
+    /// [fails the deployment after an hour][3].
     ///
     /// [1]: https://github.com/aws/serverless-application-model/blob/master/docs/safe_lambda_deployments.rst#pretraffic--posttraffic-hooks
     /// [2]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html

@@ -27,7 +27,9 @@ impl Response {
     pub fn read(returned: &[u8]) -> Result<Self, Failure> {
         let response: Self = serde_json::from_slice(returned).map_err(|error| {
             let returned = String::from_utf8_lossy(returned);
-            Failure::Final(format!("no response of an API ({error}): {returned}"))
+            Failure::Final(format!(
+                "something that API Gateway cannot read ({error}): {returned}"
+            ))
         })?;
         if response.status_code == 503 {
             return Err(Failure::Transient(response.text()));

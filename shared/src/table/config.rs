@@ -79,10 +79,7 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
 /// # Errors
 ///
 /// A sentence that names the variable, if it is missing.
-pub fn required(
-    name: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<String, String> {
+pub fn required(name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     variable(name).ok_or_else(|| format!("{name} must be set"))
 }
 
@@ -127,9 +124,7 @@ pub fn endpoint(
 /// # Errors
 ///
 /// A sentence that names the variable which is invalid.
-pub fn https_pool_from<B>(
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<HttpsPool<B>, String>
+pub fn https_pool_from<B>(variable: impl Fn(&str) -> Option<String>) -> Result<HttpsPool<B>, String>
 where
     B: Body + Send,
     B::Data: Send,

@@ -29,10 +29,11 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Starts it. `invoked` is how Lambda responds to the nth call of a version, from 1, given what
-    /// its function returns as it is in this repository. `reported` is how CodeDeploy responds.
+    /// Starts it. `invoked` is how Lambda responds to the nth call of a version, from 1: with what
+    /// its function returns as it is in this repository, which can be changed, or with something
+    /// else. `reported` is how CodeDeploy responds.
     pub async fn start(
-        invoked: impl Fn(&str, usize, Value) -> Response + Clone + Send + Sync + 'static,
+        invoked: impl Fn(&str, usize, &mut Value) -> Option<Response> + Clone + Send + Sync + 'static,
         reported: (u16, &'static str),
     ) -> Self {
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
@@ -44,12 +45,13 @@ impl Aws {
         let (noted, kept) = (Arc::clone(&calls), Arc::clone(&returned));
         let invoke = async move |Path(version): Path<String>, uri, headers, body: Bytes| {
             note(&noted, &uri, headers, &body);
-            let response = run(&products, &version, &body).await;
-            kept.lock().expect("not poisoned").push(response.clone());
+            let mut returned = run(&products, &version, &body).await;
+            kept.lock().expect("not poisoned").push(returned.clone());
             let mut counts = counts.lock().expect("not poisoned");
             let n = counts.entry(version.clone()).or_default();
             *n += 1;
-            invoked(&version, *n, response)
+            invoked(&version, *n, &mut returned)
+                .unwrap_or_else(|| returned.to_string().into_response())
         };
         let noted = Arc::clone(&calls);
         let report = async move |uri, headers, body: Bytes| {
@@ -73,7 +75,7 @@ impl Aws {
 
     /// Starts it with a CodeDeploy that takes what it is told.
     pub async fn with(
-        invoked: impl Fn(&str, usize, Value) -> Response + Clone + Send + Sync + 'static,
+        invoked: impl Fn(&str, usize, &mut Value) -> Option<Response> + Clone + Send + Sync + 'static,
     ) -> Self {
         Self::start(invoked, (200, "{}")).await
     }
@@ -141,13 +143,8 @@ async fn run(products: &ProductRepository, version: &str, event: &Bytes) -> Valu
 }
 
 /// How Lambda responds if nothing is wrong.
-pub fn as_it_is(_: &str, _: usize, value: Value) -> Response {
-    returned(&value)
-}
-
-/// What Invoke responds if the function returned something.
-pub fn returned(value: &Value) -> Response {
-    value.to_string().into_response()
+pub fn as_it_is(_: &str, _: usize, _: &mut Value) -> Option<Response> {
+    None
 }
 
 /// What Invoke responds if the function failed.

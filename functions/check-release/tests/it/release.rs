@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tests::{create_event, echo, products_at};
 use tokio::process::Command;
 
-use crate::aws::{Aws, CREATE, FIND, as_it_is, failed, returned};
+use crate::aws::{Aws, CREATE, FIND, as_it_is, failed};
 
 #[tokio::test]
 async fn a_good_release_is_accepted() {
@@ -26,6 +26,7 @@ async fn a_good_release_is_accepted() {
         assert_eq!(log[0]["message"], "accepted the release");
         assert_eq!(log[0]["requestId"], "1", "Lambda's");
         assert_eq!(log[0]["deploymentId"], "d-ABC");
+        assert_eq!(log[0]["span"], Value::Null);
     }
     assert_eq!(aws.statuses(), [201, 200, 200, 200]);
 }
@@ -57,77 +58,63 @@ async fn rejected(aws: &Aws) -> String {
 
 #[tokio::test]
 async fn whatever_is_wrong_with_a_response_the_release_is_rejected() {
-    type Wrong = fn(&mut Value);
-    let wrongs: [(&str, Wrong); 8] = [
-        ("another status", |value| value["statusCode"] = 500.into()),
-        ("a status of success, but not the right one", |value| {
-            value["statusCode"] = 204.into()
-        }),
-        ("a status that is text", |value| {
-            value["statusCode"] = "200".into()
-        }),
-        ("another body", |value| {
-            value["body"] = "{\"id\":\"smoke-test\"}".into()
-        }),
-        ("no body", |value| value["body"] = Value::Null),
-        ("another content type", |value| {
-            value["headers"]["content-type"] = "text/html".into()
-        }),
-        ("no headers", |value| value["headers"] = json!({})),
-        ("no response", |value| *value = Value::Null),
+    let wrongs = [
+        ("/statusCode", json!(500)),
+        ("/statusCode", json!(204)),
+        ("/statusCode", json!("200")),
+        ("/body", json!(r#"{"id":"smoke-test"}"#)),
+        ("/body", json!(null)),
+        ("/headers/content-type", json!("text/html")),
+        ("/headers", json!({})),
+        ("", json!(null)),
     ];
     let mut transcript = String::new();
-    for (name, wrong) in wrongs {
-        writeln!(transcript, "# {name}").expect("text");
+    for (part, wrong) in wrongs {
+        writeln!(transcript, "{part} is {wrong}:").expect("text");
         for bad in [CREATE, FIND] {
-            let aws = Aws::with(move |version, _, mut value| {
+            let wrong = wrong.clone();
+            let aws = Aws::with(move |version, _, returned| {
                 if version == bad {
-                    wrong(&mut value);
+                    *returned.pointer_mut(part).expect("a part") = wrong.clone();
                 }
-                returned(&value)
+                None
             });
             transcript += &rejected(&aws.await).await;
         }
     }
-    expect![[r##"
-        # another status
+    expect![[r#"
+        /statusCode is 500:
         create should return 201, or 200, with the product, or 409, and returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         find should return 200 with the product, and returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
-        # a status of success, but not the right one
+        /statusCode is 204:
         create should return 201, or 200, with the product, or 409, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         find should return 200 with the product, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
-        # a status that is text
-        create should return 201, or 200, with the product, or 409, and returned no response of an API (invalid type: string "200", expected u16 at line 1 column 316): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
-        find should return 200 with the product, and returned no response of an API (invalid type: string "200", expected u16 at line 1 column 324): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
-        # another body
+        /statusCode is "200":
+        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 316): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 324): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        /body is "{\"id\":\"smoke-test\"}":
         create should return 201, or 200, with the product, or 409, and returned 201 with application/json: {"id":"smoke-test"}
         find should return 200 with the product, and returned 200 with application/json: {"id":"smoke-test"}
-        # no body
-        create should return 201, or 200, with the product, or 409, and returned no response of an API (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
-        find should return 200 with the product, and returned no response of an API (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
-        # another content type
+        /body is null:
+        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
+        /headers/content-type is "text/html":
         create should return 201, or 200, with the product, or 409, and returned 201 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         find should return 200 with the product, and returned 200 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
-        # no headers
-        create should return 201, or 200, with the product, or 409, and returned no response of an API (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":201}
-        find should return 200 with the product, and returned no response of an API (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":200}
-        # no response
-        create should return 201, or 200, with the product, or 409, and returned no response of an API (invalid type: null, expected struct Response at line 1 column 4): null
-        find should return 200 with the product, and returned no response of an API (invalid type: null, expected struct Response at line 1 column 4): null
-    "##]].assert_eq(&transcript);
+        /headers is {}:
+        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, and returned something that API Gateway cannot read (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":200}
+         is null:
+        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: null, expected struct Response at line 1 column 4): null
+        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: null, expected struct Response at line 1 column 4): null
+    "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
 async fn a_function_that_fails_is_rejected_at_once() {
     let mut transcript = String::new();
     for bad in [CREATE, FIND] {
-        let aws = Aws::with(move |version, _, value| {
-            if version == bad {
-                failed()
-            } else {
-                returned(&value)
-            }
-        });
+        let aws = Aws::with(move |version, _, _| (version == bad).then(failed));
         let aws = aws.await;
         transcript += &rejected(&aws).await;
         // Once it failed, nothing was invoked but it.
@@ -157,15 +144,13 @@ async fn if_another_product_has_the_id_a_conflict_is_right_and_it_must_be_found(
 
     let mut transcript = String::new();
     for bad in [CREATE, FIND] {
-        let aws = Aws::with(move |version, _, mut value| {
+        let aws = Aws::with(move |version, _, returned| {
             if version == bad {
-                let body = value["body"].as_str().expect("text");
-                value["body"] = body
-                    .replace("smoke-test", "1001")
-                    .replace("409", "400")
-                    .into();
+                let body = returned["body"].as_str().expect("text");
+                let body = body.replace("smoke-test", "1001").replace("409", "400");
+                returned["body"] = body.into();
             }
-            returned(&value)
+            None
         });
         let aws = aws.await;
         with_another_product(&aws).await;
@@ -181,11 +166,11 @@ async fn if_another_product_has_the_id_a_conflict_is_right_and_it_must_be_found(
 #[tokio::test]
 async fn a_503_is_no_result_yet() {
     for unavailable in [CREATE, FIND] {
-        let aws = Aws::with(move |version, n, mut value| {
+        let aws = Aws::with(move |version, n, returned| {
             if version == unavailable && n == 1 {
-                value["statusCode"] = 503.into();
+                returned["statusCode"] = 503.into();
             }
-            returned(&value)
+            None
         });
         let aws = aws.await;
         accepted(&aws).await;
@@ -195,14 +180,10 @@ async fn a_503_is_no_result_yet() {
 
 #[tokio::test]
 async fn an_invocation_that_lambda_throttles_is_made_again() {
-    let aws = Aws::with(|_, n, value| {
-        if n == 1 {
-            let throttled =
-                r#"{"Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded."}"#;
-            (StatusCode::TOO_MANY_REQUESTS, throttled).into_response()
-        } else {
-            returned(&value)
-        }
+    let aws = Aws::with(|_, n, _| {
+        let throttled =
+            r#"{"Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded."}"#;
+        (n == 1).then(|| (StatusCode::TOO_MANY_REQUESTS, throttled).into_response())
     });
     let aws = aws.await;
     accepted(&aws).await;
@@ -213,7 +194,7 @@ async fn an_invocation_that_lambda_throttles_is_made_again() {
 async fn an_invocation_that_lambda_refuses_is_rejected_at_once() {
     let aws = Aws::with(|_, _, _| {
         let denied = r#"{"Message":"User: arn:aws:sts::222222222222:assumed-role/check is not authorized to perform: lambda:InvokeFunction"}"#;
-        (StatusCode::FORBIDDEN, denied).into_response()
+        Some((StatusCode::FORBIDDEN, denied).into_response())
     });
     let aws = aws.await;
     let line = rejected(&aws).await;

@@ -15,7 +15,7 @@ async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
     for (aws, status, level) in [
         (Aws::start(as_it_is, INVALID).await, "Succeeded", "INFO"),
         (
-            Aws::start(|_, _, _| failed(), INVALID).await,
+            Aws::start(|_, _, _| Some(failed()), INVALID).await,
             "Failed",
             "ERROR",
         ),
