@@ -301,7 +301,7 @@ test('a new zip makes a new version of its function alone, which the state of th
   const workspace = await Workspace.create(t);
   const versions = async () => {
     assert.equal((await workspace.run('scripts/package.sh', [], forStage('DEV'))).code, 0);
-    const { service } = JSON.parse(await workspace.read('dist/package/serverless-state.json'));
+    const { service } = JSON.parse(await workspace.read('dist/package/DEV/serverless-state.json'));
     const { Resources } = service.provider.compiledCloudFormationTemplate;
     for (const name of ['create', 'find']) {
       const zip = await readFile(workspace.path(`dist/${name}-product.zip`));
@@ -338,7 +338,7 @@ test('a function that is added is shifted and tried without a change elsewhere',
   await workspace.write('serverless.yml', stack.replace('functions:\n', added));
   const packaged = await workspace.package(forStage('PROD'));
   assert.equal(packaged.code, 0, packaged.stderr);
-  const { Resources } = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+  const { Resources } = JSON.parse(await workspace.read('dist/package/PROD/cloudformation-template-update-stack.json'));
   const { Variables } = Resources.CheckLambdaFunction.Properties.Environment;
   assert.deepEqual(Object.keys(Variables), ['LIST_ALL', 'CREATE', 'FIND']);
   const { FunctionName, FunctionVersion } = Resources.ListDashallLive.Properties;

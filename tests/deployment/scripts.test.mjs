@@ -547,7 +547,8 @@ async function exported(workspace, buildspec, env) {
   const text = await readFile(path.join(root, buildspec), 'utf8');
   const { env: settings, phases } = parse(text);
   const commands = Object.values(phases).flatMap((phase) => phase.commands);
-  const variables = { ...settings.variables, ...env, CODEBUILD_SRC_DIR_Package: workspace.path('package') };
+  const codebuild = { CODEBUILD_LOG_PATH: 'a-log', CODEBUILD_SRC_DIR_Package: workspace.path('package') };
+  const variables = { ...settings.variables, ...env, ...codebuild };
   const print = settings['exported-variables'].map((name) => `printenv ${name}`);
   const done = await workspace.run('bash', ['-ec', [...commands, 'echo ---', ...print].join('\n')], variables);
   assert.equal(done.code, 0, done.stderr);
@@ -569,7 +570,12 @@ test('CodePipeline is handed what the scripts say', async (t) => {
     'echo https://api.example/DEV >api-endpoint.txt; echo false >requires-key.txt',
   );
   const deployed = await exported(workspace, 'buildspec-deploy.yml', {});
-  assert.deepEqual(deployed, { ENDPOINT: 'https://api.example/DEV', REQUIRES_KEY: 'false', CHANGES: 'none' });
+  assert.deepEqual(deployed, {
+    ENDPOINT: 'https://api.example/DEV',
+    REQUIRES_KEY: 'false',
+    CHANGES: 'none',
+    CODEBUILD_LOG_PATH: 'a-log',
+  });
   await workspace.run('rm', ['api-endpoint.txt', 'requires-key.txt']);
   await workspace.write('scripts/plan.sh', "echo 'changes CreateLambdaFunction; adds 1' >changes.txt");
   const planned = await exported(workspace, 'buildspec-deploy.yml', { COMMAND: 'plan' });
@@ -577,6 +583,7 @@ test('CodePipeline is handed what the scripts say', async (t) => {
     ENDPOINT: 'none',
     REQUIRES_KEY: 'none',
     CHANGES: 'changes CreateLambdaFunction; adds 1',
+    CODEBUILD_LOG_PATH: 'a-log',
   });
 });
 

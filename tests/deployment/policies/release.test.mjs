@@ -128,8 +128,8 @@ test('within its boundary, each role of the stack does its work, and nothing els
 test('every function with an http event is shifted and tried', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
-  const { service: state } = JSON.parse(await workspace.read('dist/package/serverless-state.json'));
-  const { Resources } = JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));
+  const { service: state } = JSON.parse(await workspace.read('dist/package/DEV/serverless-state.json'));
+  const { Resources } = JSON.parse(await workspace.read('dist/package/DEV/cloudformation-template-update-stack.json'));
   const { CheckRole, TrafficRole } = stackRoles(Resources);
   const shifted = Object.values(state.functions).filter(({ events }) => events.some(({ http }) => http));
   assert.ok(shifted.length > 1);
