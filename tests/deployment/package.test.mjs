@@ -320,6 +320,15 @@ test('an API accepts TLS 1.2 and later, or what its stage says', async (t) => {
     assert.match(rejection(Tls, service(wrong)), new RegExp(`^tlsPolicy must be .*, and is '${wrong}'$`));
 });
 
+test('API Gateway compresses every body, and decodes every one', async (t) => {
+  const { Resources } = await (await Workspace.packaging(t, 'DEV'))({});
+  // Below this size, it would not decode a request, either.
+  assert.equal(Resources.ApiGatewayRestApi.Properties.MinimumCompressionSize, 1);
+  for (const { Type, Properties } of Object.values(Resources))
+    if (Type === 'AWS::ApiGateway::GatewayResponse')
+      assert.equal(Properties.ResponseParameters['gatewayresponse.header.Vary'], "'Accept-Encoding'");
+});
+
 test('a stage says who may create, or is not packaged', async (t) => {
   const packaged = async (said) => {
     const workspace = await Workspace.create(t);
