@@ -106,7 +106,8 @@ async fn invoke(
         function.invoke_with(&cors, &products, &event).await
     });
     let response = response.await.map_err(Error::from).flatten();
-    response.and_then(gateway::response).map_err(|error| {
+    let response = response.and_then(|answer| gateway::response(&parts.headers, answer));
+    response.map_err(|error| {
         tracing::error!(request_id, error, "the function failed");
         "DEFAULT_5XX"
     })

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use axum::Router;
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -18,6 +18,8 @@ use axum::routing::get;
 use flate2::read::GzDecoder;
 use serde_json::json;
 use serde_yaml_ng::Value;
+
+use crate::accept_encoding::codings;
 
 /// What the page can load, and where it can send requests: only this server.
 const ONLY_FROM_HERE: &str = "default-src 'self'; font-src 'self' data:; img-src 'self' data:; \
@@ -68,15 +70,8 @@ async fn script(request: HeaderMap) -> Response {
     }
 }
 
-/// <https://www.rfc-editor.org/rfc/rfc9110#field.accept-encoding>
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT_ENCODING).iter();
-    let mut codings = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
-    codings.any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-        let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_some_and(|q| q != Ok(0.0))
-    })
+    codings(headers).any(|(name, q)| name.eq_ignore_ascii_case("gzip") && q > 0.0)
 }
 
 /// `openapi.yaml` with this server as the only one, whatever its port and the name in the browser.

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
@@ -14,12 +14,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use catalog::Cors;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::Compression;
+use flate2::read::{GzEncoder, MultiGzDecoder, ZlibDecoder, ZlibEncoder};
 use lambda_http::Error;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::accept_encoding::codings;
 use crate::serverless::serverless_yml;
 
 /// API Gateway's limit for a request body, in bytes.
@@ -116,8 +118,9 @@ pub fn event(
     })
 }
 
-/// The HTTP response for a function's proxy response.
-pub fn response(answer: Value) -> Result<Response<Body>, Error> {
+/// The HTTP response for a function's proxy response, compressed as the request with `headers`
+/// allows.
+pub fn response(headers: &HeaderMap, answer: Value) -> Result<Response<Body>, Error> {
     let answer: ApiGatewayProxyResponse = serde_json::from_value(answer)?;
     let body = answer.body.unwrap_or_default();
     let body = if answer.is_base64_encoded {
@@ -125,10 +128,43 @@ pub fn response(answer: Value) -> Result<Response<Body>, Error> {
     } else {
         body.to_vec()
     };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::try_from(u16::try_from(answer.status_code)?)?;
     *response.headers_mut() = answer.headers;
+    let minimum = serverless_yml()["provider"]["apiGateway"]["minimumCompressionSize"].as_u64();
+    let minimum = usize::try_from(minimum.expect("a size in serverless.yml"))?;
+    let coding = preferred_coding(headers).filter(|_| body.len() >= minimum);
+    *response.body_mut() = match coding {
+        Some(coding) => {
+            let value = HeaderValue::from_static(coding);
+            response.headers_mut().insert(CONTENT_ENCODING, value);
+            encoded(coding, &body)?.into()
+        }
+        None => body.into(),
+    };
     Ok(response)
+}
+
+/// The coding in which API Gateway sends a response: what the client prefers, if API Gateway has
+/// it. It is not documented what it chooses if the client prefers several codings equally.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-enable-compression.html>
+fn preferred_coding(headers: &HeaderMap) -> Option<&'static str> {
+    let highest = codings(headers).map(|(_, q)| q).fold(0.0, f32::max);
+    let mut preferred = codings(headers).filter(|(_, q)| *q > 0.0 && *q >= highest);
+    preferred.find_map(|(name, _)| {
+        let mut supported = ["gzip", "deflate"].into_iter();
+        supported.find(|coding| name.eq_ignore_ascii_case(coding))
+    })
+}
+
+fn encoded(coding: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut coder: Box<dyn Read> = match coding {
+        "gzip" => Box::new(GzEncoder::new(body, Compression::default())),
+        _ => Box::new(ZlibEncoder::new(body, Compression::default())),
+    };
+    let mut encoded = Vec::new();
+    coder.read_to_end(&mut encoded)?;
+    Ok(encoded)
 }
 
 /// The response that API Gateway makes by itself, as `serverless.yml` configures it.
@@ -164,6 +200,7 @@ pub fn response_of_its_own(cors: &Cors, response_type: &str, request_id: &str) -
         .status(configured.status)
         .header("cache-control", "no-store")
         .header("content-type", "application/problem+json")
+        .header("vary", "Accept-Encoding")
         .header("x-content-type-options", "nosniff")
         .body(Body::from(serde_json::to_string(&problem).expect("JSON")))
         .expect("a valid response");

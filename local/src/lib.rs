@@ -1,6 +1,7 @@
 //! The whole API on a developer's machine and in tests: both functions behind HTTP, over an
 //! embedded DynamoDB.
 
+mod accept_encoding;
 mod api;
 mod docs;
 mod dynamodb;

@@ -29,6 +29,8 @@ function gatewayResponse(type, { status, problem, title, headers: own = {} }) {
   const headers = {
     'Cache-Control': 'no-store',
     'Content-Type': 'application/problem+json',
+    // As every response has it: API Gateway compresses those of the functions, and may compress its own.
+    Vary: 'Accept-Encoding',
     'X-Content-Type-Options': 'nosniff',
     ...own,
   };

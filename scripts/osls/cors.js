@@ -22,7 +22,8 @@ class Cors {
       const everywhere = {
         'Access-Control-Allow-Origin': allowOrigin,
         'Access-Control-Expose-Headers': cors.exposeHeaders,
-        Vary: 'Origin',
+        // With what every response varies by: a response has one value for each name.
+        Vary: 'Accept-Encoding, Origin',
       };
       for (const [, { Properties }] of ofType('AWS::Lambda::Function'))
         Object.assign(Properties.Environment.Variables, {

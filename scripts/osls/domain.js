@@ -4,11 +4,6 @@
 const DOMAIN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
 const CERTIFICATE = /^arn:aws[a-z-]*:acm:(?<region>[a-z0-9-]+):\d{12}:certificate\/[\w-]+$/;
 
-// TLS 1.2 or later with forward secrecy, and only for the host that the request is for. The API has it, too, because API
-// Gateway negotiates a custom domain's connections with the policy of the API, which by default accepts TLS 1.0:
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-custom-domain-tls-version.html
-const TLS = { SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09', EndpointAccessMode: 'STRICT' };
-
 // The API's own address (`custom.domain`), instead of the one that API Gateway makes of the API's id.
 class Domain {
   constructor(serverless) {
@@ -26,14 +21,13 @@ class Domain {
         fail(`certificateArn must be a certificate of ACM in ${provider.region}, and is '${certificateArn}'`);
 
       const { Resources, Outputs } = provider.compiledCloudFormationTemplate;
-      Object.assign(Resources.ApiGatewayRestApi.Properties, { DisableExecuteApiEndpoint: true, ...TLS });
+      Resources.ApiGatewayRestApi.Properties.DisableExecuteApiEndpoint = true;
       Resources.ApiGatewayDomain = {
         Type: 'AWS::ApiGateway::DomainName',
         Properties: {
           DomainName: domain,
           RegionalCertificateArn: certificateArn,
           EndpointConfiguration: { Types: ['REGIONAL'] },
-          ...TLS,
         },
       };
       Resources.ApiGatewayDomainMapping = {

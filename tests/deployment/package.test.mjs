@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import Domain from '../../scripts/osls/domain.js';
 import Throughput from '../../scripts/osls/throughput.js';
+import Tls from '../../scripts/osls/tls.js';
 import Traffic from '../../scripts/osls/traffic.js';
 import { resources } from './template.mjs';
 import { account, forStage, rejection, Workspace } from './workspace.mjs';
@@ -396,14 +397,15 @@ test('an API has its own address, or the one of API Gateway', async (t) => {
   const certificateArn = `arn:aws:acm:eu-west-1:${account}:certificate/7f3a`;
   const [plain, { Resources, Outputs }] = [await packaged({}), await packaged({ domain, certificateArn })];
 
-  const tls = { SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09', EndpointAccessMode: 'STRICT' };
+  const { SecurityPolicy, EndpointAccessMode } = plain.Resources.ApiGatewayRestApi.Properties;
   assert.deepEqual(Resources.ApiGatewayDomain, {
     Type: 'AWS::ApiGateway::DomainName',
     Properties: {
       DomainName: domain,
       RegionalCertificateArn: certificateArn,
       EndpointConfiguration: { Types: ['REGIONAL'] },
-      ...tls,
+      SecurityPolicy,
+      EndpointAccessMode,
     },
   });
   assert.deepEqual(Resources.ApiGatewayDomainMapping.Properties, {
@@ -418,9 +420,7 @@ test('an API has its own address, or the one of API Gateway', async (t) => {
   }
 
   // Nothing else differs.
-  const { DisableExecuteApiEndpoint, SecurityPolicy, EndpointAccessMode, ...others } =
-    Resources.ApiGatewayRestApi.Properties;
-  assert.deepEqual({ SecurityPolicy, EndpointAccessMode }, tls);
+  const { DisableExecuteApiEndpoint, ...others } = Resources.ApiGatewayRestApi.Properties;
   assert.equal(DisableExecuteApiEndpoint, true);
   assert.deepEqual(others, plain.Resources.ApiGatewayRestApi.Properties);
   const names = (of) =>
@@ -461,6 +461,57 @@ test('an API has its own address, or the one of API Gateway', async (t) => {
     );
     assert.throws(role(wrong), /does not match/);
   }
+});
+
+test('an API accepts TLS 1.2 and later, or what its stage says', async (t) => {
+  const packaged = await Workspace.packaging(t, 'PROD');
+  const api = ({ Resources }) => Resources.ApiGatewayRestApi.Properties;
+  const { SecurityPolicy, EndpointAccessMode } = api(await packaged({}));
+  assert.equal(SecurityPolicy, 'SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09');
+  assert.equal(EndpointAccessMode, 'STRICT');
+  const { rejected } = await packaged({ tlsPolicy: 'TLS_1_0' });
+  assert.match(rejected, /tlsPolicy must be a policy for Regional APIs, such as .*, and is 'TLS_1_0'/);
+
+  const service = (tlsPolicy) => {
+    const Resources = {
+      ApiGatewayRestApi: { Type: 'AWS::ApiGateway::RestApi', Properties: {} },
+      ApiGatewayDomain: { Type: 'AWS::ApiGateway::DomainName', Properties: {} },
+    };
+    return { custom: { tlsPolicy }, provider: { compiledCloudFormationTemplate: { Resources } } };
+  };
+  // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html
+  for (const policy of ['3_2025_09', '3_FIPS_2025_09', '2_PFS_PQ_2025_09', '2_FIPS_PFS_PQ_2025_09', '2_2021_06']) {
+    const taken = service(`SecurityPolicy_TLS13_1_${policy}`);
+    assert.throws(() => rejection(Tls, taken), /accepts/);
+    for (const { Properties } of Object.values(taken.provider.compiledCloudFormationTemplate.Resources))
+      assert.deepEqual(Properties, {
+        SecurityPolicy: `SecurityPolicy_TLS13_1_${policy}`,
+        EndpointAccessMode: 'STRICT',
+      });
+  }
+  for (const wrong of [
+    'TLS_1_2',
+    // For edge-optimized APIs.
+    'SecurityPolicy_TLS13_2025_EDGE',
+    'SecurityPolicy_TLS12_PFS_2025_EDGE',
+    'SecurityPolicy_TLS13_1_0_2025_09',
+    'SecurityPolicy_TLS13_1_3',
+    'securitypolicy_tls13_1_3_2025_09',
+    'SecurityPolicy_TLS13_1_3_2025_09 ',
+    '',
+    null,
+    undefined,
+  ])
+    assert.match(rejection(Tls, service(wrong)), new RegExp(`^tlsPolicy must be .*, and is '${wrong}'$`));
+});
+
+test('API Gateway compresses every body, and decodes every one', async (t) => {
+  const { Resources } = await (await Workspace.packaging(t, 'DEV'))({});
+  // Below this size, it would not decode a request, either.
+  assert.equal(Resources.ApiGatewayRestApi.Properties.MinimumCompressionSize, 1);
+  for (const { Type, Properties } of Object.values(Resources))
+    if (Type === 'AWS::ApiGateway::GatewayResponse')
+      assert.equal(Properties.ResponseParameters['gatewayresponse.header.Vary'], "'Accept-Encoding'");
 });
 
 test('a stage says who may create, or is not packaged', async (t) => {

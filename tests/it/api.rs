@@ -37,7 +37,7 @@ async fn a_created_product_is_found() {
 
             200 OK
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
             {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
 
         "#]],
@@ -107,7 +107,7 @@ async fn an_id_is_never_taken_twice() {
 
             200 OK
             cache-control: no-cache
-            etag: "7253778724b95a9b96125c23ad12648b"
+            etag: W/"7253778724b95a9b96125c23ad12648b"
             {"id":"1001","title":"Another","description":"A secret the second caller must not read","price":"1.00"}
 
         "#]],
@@ -142,28 +142,28 @@ async fn a_caller_who_has_the_product_is_spared_it() {
 
             304 Not Modified
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
 
             304 Not Modified
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
 
             304 Not Modified
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
 
             304 Not Modified
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
 
             200 OK
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
             {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
 
             200 OK
             cache-control: no-cache
-            etag: "56d22818fc777ab7c56c25c3abdda47d"
+            etag: W/"56d22818fc777ab7c56c25c3abdda47d"
             {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
 
             404 Not Found

@@ -33,6 +33,7 @@ async fn a_rest_api_responds_under_its_stage() {
                 "cache-control": "no-store",
                 "content-type": "application/json",
                 "location": "/DEV/product/find/a%20b%2F1001",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -43,7 +44,8 @@ async fn a_rest_api_responds_under_its_stage() {
               "headers": {
                 "cache-control": "no-cache",
                 "content-type": "application/json",
-                "etag": "\"af229eaf547f3979e936799d359af4af\"",
+                "etag": "W/\"af229eaf547f3979e936799d359af4af\"",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -72,6 +74,7 @@ async fn a_stage_may_be_called_product() {
                 "cache-control": "no-store",
                 "content-type": "application/json",
                 "location": "/product/product/find/a%20b%2F1001",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -82,7 +85,8 @@ async fn a_stage_may_be_called_product() {
               "headers": {
                 "cache-control": "no-cache",
                 "content-type": "application/json",
-                "etag": "\"af229eaf547f3979e936799d359af4af\"",
+                "etag": "W/\"af229eaf547f3979e936799d359af4af\"",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -107,6 +111,7 @@ async fn a_custom_domain_keeps_its_base_path() {
                 "cache-control": "no-store",
                 "content-type": "application/json",
                 "location": "/shop/product/find/a%20b%2F1001",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -132,6 +137,7 @@ async fn a_body_in_base64_is_decoded() {
                 "cache-control": "no-store",
                 "content-type": "application/json",
                 "location": "/DEV/product/find/a%20b%2F1001",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -160,6 +166,7 @@ async fn an_http_api_has_decoded_the_path() {
                 "cache-control": "no-store",
                 "content-type": "application/json",
                 "location": "/DEV/product/find/a%20b%2F1001",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,
@@ -171,7 +178,8 @@ async fn an_http_api_has_decoded_the_path() {
               "headers": {
                 "cache-control": "no-cache",
                 "content-type": "application/json",
-                "etag": "\"af229eaf547f3979e936799d359af4af\"",
+                "etag": "W/\"af229eaf547f3979e936799d359af4af\"",
+                "vary": "Accept-Encoding",
                 "x-content-type-options": "nosniff"
               },
               "isBase64Encoded": false,

@@ -1,6 +1,7 @@
 //! The API as a caller, API Gateway and an operator see it: one binary, so that it links once.
 
 mod api;
+mod compression;
 mod contract;
 mod cors;
 mod faults;

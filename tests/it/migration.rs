@@ -38,7 +38,7 @@ async fn an_item_of_the_original_is_found() {
     expect![[r#"
         200 OK
         cache-control: no-cache
-        etag: "b3d4e88d250e5e9a0cab1aba4e1fa06f"
+        etag: W/"b3d4e88d250e5e9a0cab1aba4e1fa06f"
         {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.90"}
     "#]]
     .assert_eq(&transcript(catalog.find("1001")).await);

@@ -19,6 +19,14 @@ impl Contract {
         Self(serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).expect("YAML"))
     }
 
+    /// What it says about the whole API, each paragraph in one line.
+    pub fn description(&self) -> String {
+        let text = self.0["info"]["description"].as_str().expect("text");
+        text.replace("\n\n", "\r")
+            .replace('\n', " ")
+            .replace('\r', "\n")
+    }
+
     /// The same, without undeclared members in any object. Callers ignore such members, so that we
     /// can add one, but we must declare it.
     pub fn closed() -> Self {

@@ -27,7 +27,7 @@ NOT_SHOWN = """
       an evaluator
     - the execution role and who can pass it, which the emulator enforces only for service-linked roles: the same tests
       ask the evaluator, and compare the role with the permissions in CloudFormation's resource schemas
-    - API Gateway's limits, logs, traces and latency
+    - API Gateway's limits, logs, traces, latency, TLS policy and compression: the emulator at most stores the settings
     - whether an alarm goes off by itself, and its topic's key and policy allow it: the same tests
     - whether a restored table has its earlier content: the emulator copies the current one
     - the original's functions, and a push over its own table: docs/migrate.md ends with what was not tried

@@ -81,7 +81,7 @@ class Stories:
             ("an unknown route", (f"{url}/nothing",), " 404"),
         ):
             head = self.aws.curl("--include", "--header", f"Origin: {ORIGIN}", *request).lower().splitlines()
-            allowed = {f"access-control-allow-origin: {ORIGIN}", "vary: origin"} <= {*head}
+            allowed = {f"access-control-allow-origin: {ORIGIN}", "vary: accept-encoding, origin"} <= {*head}
             expect(allowed and status in head[0], f"a page can read {response}: {head}")
         self.report.detail(f"a page of {ORIGIN} can read the preflight, a product, and API Gateway's own problems")
 

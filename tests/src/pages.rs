@@ -23,7 +23,7 @@ pub async fn responds_to_pages(binary: &str, event: &str) {
         for (name, value) in [
             ("access-control-allow-origin", "https://shop.example.com"),
             ("access-control-expose-headers", "ETag, Location"),
-            ("vary", "Origin"),
+            ("vary", "Accept-Encoding, Origin"),
         ] {
             assert_eq!(headers[name], value, "{response}");
         }

@@ -10,13 +10,15 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The AWS CLI reads its options and the query, and calls nothing. It writes nothing to where the guide reads its output.
 AWS = '#!/bin/sh\nexec python3 -m awscli "$@" --generate-cli-skeleton input >/dev/null\n'
+# It reads its options, and fails to connect.
+CURL = '#!/bin/sh\nPATH="$OLD_PATH" curl --connect-to ::127.0.0.1:1 "$@"\n[ $? -ne 2 ]\n'
 MAKE = '#!/bin/sh\nexec env PATH="$OLD_PATH" make --dry-run "$@"\n'
 
 
 class FirstDeployment(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        for name, script in (("aws", AWS), ("make", MAKE)):
+        for name, script in (("aws", AWS), ("curl", CURL), ("make", MAKE)):
             (self.folder / name).write_text(script)
             (self.folder / name).chmod(0o755)
         (self.folder / "config").write_text("[profile tools]\n[profile DEV]\n[profile PROD]\n")
@@ -36,7 +38,7 @@ class FirstDeployment(unittest.TestCase):
         shell = ["bash", "-euo", "pipefail", "-c", block]
         return subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
-    def test_the_aws_cli_and_make_understand_every_command(self):
+    def test_each_tool_understands_its_commands(self):
         blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/first-deployment.md").read_text(), re.M | re.S)
         self.assertTrue(blocks)
         for block in blocks:
@@ -48,6 +50,7 @@ class FirstDeployment(unittest.TestCase):
             "aws lambda list-function",
             "aws lambda list-functions --name x",
             'aws lambda list-functions --query "Functions[?"',
+            "curl --tls-maximum 1.1 https://api.example.com",
             "make measure-awz",
         ):
             self.assertNotEqual(self.run_block(block).returncode, 0, block)

@@ -4,6 +4,9 @@ use sha2::{Digest, Sha256};
 
 /// The entity tag of a body: half its SHA-256, which is the same on every build and machine, unlike
 /// the hashes of `std`.
+///
+/// It is weak, because the compressed body has the same, as
+/// docs/decisions/0024-a-weak-etag.md explains.
 pub(crate) fn of(body: &[u8]) -> HeaderValue {
     let hash = Sha256::digest(body);
     let half = hash
@@ -11,7 +14,7 @@ pub(crate) fn of(body: &[u8]) -> HeaderValue {
         .copied()
         .map(u128::from_be_bytes)
         .expect("SHA-256 has 32 bytes");
-    HeaderValue::try_from(format!("\"{half:032x}\"")).expect("hex digits in quotes")
+    HeaderValue::try_from(format!("W/\"{half:032x}\"")).expect("hex digits in quotes")
 }
 
 /// Whether `If-None-Match` names `etag`, or any. It compares weakly:
@@ -26,7 +29,15 @@ pub(crate) fn matches(etag: &HeaderValue, headers: &HeaderMap) -> bool {
             .map(HeaderValue::as_bytes)
     };
     let is_any = lines().map(<[u8]>::trim_ascii).eq([b"*"]);
-    is_any || lines().flat_map(Tags).any(|tag| etag == tag)
+    is_any
+        || lines()
+            .flat_map(Tags)
+            .any(|tag| tag == opaque(etag.as_bytes()))
+}
+
+/// An entity tag without its `W/`.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
 /// The entity tags in a list, without their `W/`, as far as the list is well-formed.
@@ -41,7 +52,7 @@ impl<'a> Iterator for Tags<'a> {
         while let [b',' | b' ' | b'\t', rest @ ..] = list {
             list = rest;
         }
-        list = list.strip_prefix(b"W/").unwrap_or(list);
+        list = opaque(list);
         let end = list
             .strip_prefix(b"\"")?
             .iter()
@@ -67,7 +78,10 @@ mod tests {
         let headers = values
             .map(|value| (IF_NONE_MATCH, value))
             .collect::<HeaderMap>();
-        matches(&HeaderValue::from_static("\"x\""), &headers)
+        let names = |etag| matches(&HeaderValue::from_static(etag), &headers);
+        let (weak, strong) = (names("W/\"x\""), names("\"x\""));
+        assert_eq!(weak, strong, "{lines:?}");
+        weak
     }
 
     #[test]

@@ -73,8 +73,8 @@ impl Cors {
         if let Some(Allowed { origin, exposed }) = &self.0 {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed.clone());
-            // No response varies by anything else.
-            headers.insert(VARY, HeaderValue::from_static("Origin"));
+            // With what every response varies by: a proxy response has one value for each name.
+            headers.insert(VARY, HeaderValue::from_static("Accept-Encoding, Origin"));
         }
     }
 }

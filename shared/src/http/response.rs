@@ -1,5 +1,7 @@
 use lambda_http::http::HeaderMap;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 use serde::ser::{Error as _, SerializeStruct, Serializer};
@@ -28,6 +30,8 @@ pub fn empty(outcome: Outcome) -> Response<Body> {
     response.extensions_mut().insert(outcome);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // API Gateway compresses what the caller can decode.
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -1,0 +1,29 @@
+'use strict';
+
+// The policies for Regional APIs, except the two legacy ones, of which one accepts TLS 1.0:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html
+const POLICY = /^SecurityPolicy_TLS13_1_[23](_[A-Z0-9]+)+$/;
+
+// The TLS that the API and its own address accept (`custom.tlsPolicy`), and only for the host that the request is for.
+// Both have the policy, because API Gateway negotiates the connections of a custom domain with the policy of the API, which
+// by default accepts TLS 1.0:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-custom-domain-tls-version.html
+class Tls {
+  constructor(serverless) {
+    const finish = () => {
+      const { custom, provider } = serverless.service;
+      const { tlsPolicy } = custom;
+      if (!POLICY.test(tlsPolicy))
+        throw new serverless.classes.Error(
+          `tlsPolicy must be a policy for Regional APIs, such as SecurityPolicy_TLS13_1_3_2025_09, and is '${tlsPolicy}'`,
+          'INVALID_TLS_POLICY',
+        );
+      for (const { Type, Properties } of Object.values(provider.compiledCloudFormationTemplate.Resources))
+        if (['AWS::ApiGateway::RestApi', 'AWS::ApiGateway::DomainName'].includes(Type))
+          Object.assign(Properties, { SecurityPolicy: tlsPolicy, EndpointAccessMode: 'STRICT' });
+    };
+    this.hooks = { 'after:aws:package:finalize:mergeCustomProviderResources': finish };
+  }
+}
+
+module.exports = Tls;
