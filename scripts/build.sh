@@ -13,7 +13,7 @@ fi
 
 rm -rf dist
 mkdir -p dist/debug
-# The folder of a build, which CodeBuild makes anew each time, must not be told by what is built in it.
+# The folder of a build, which CodeBuild makes anew each time, must not show in what is built there.
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. -Clink-arg=-Wl,--build-id=sha1"
 # Rust's own, because the system's knows only the system's architecture.
 sysroot=$(rustc --print sysroot)

@@ -53,7 +53,8 @@ function* otherCode(name, definition, resources) {
   const ofType = (type) => Object.entries(resources).filter(([, { Type }]) => Type === type);
   const [id] = ofType('AWS::Lambda::Function').find(([, of]) => of.Properties.FunctionName === definition.name) ?? [];
   const versions = ofType('AWS::Lambda::Version').filter(([, of]) => id && of.Properties.FunctionName?.Ref === id);
-  if (versions.length !== 1) yield `has ${versions.length} versions of ${name}: one tells which zip was packaged`;
+  if (versions.length !== 1)
+    yield `has ${versions.length} versions of ${name}: there must be one, with the hash of its zip`;
   const hash = createHash('sha256').update(readFileSync(artifact)).digest('base64');
   for (const [, { Properties }] of versions) {
     if (Properties.CodeSha256 !== hash)

@@ -13,7 +13,7 @@ make load || failed=1
 failures=0
 tests/schemathesis/run.sh 5500 | tee "$scratch/schemathesis" || failures='see the log' failed=1
 sent=$(awk '/generated/ { print $1; exit }' "$scratch/schemathesis")
-echo "| every answer is as openapi.yaml says | requests made by schemathesis | ${sent:-?} | $failures |" >>"$RELIABILITY"
+echo "| every response is as openapi.yaml says | requests made by schemathesis | ${sent:-?} | $failures |" >>"$RELIABILITY"
 
 {
   cat <<TEXT

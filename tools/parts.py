@@ -142,13 +142,13 @@ def play(parts: list[Part], running: dict):
                 done, _ = wait(started, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
-                    tell(started.pop(future))
+                    report(started.pop(future))
         finally:
             for process in list(running.values()):
                 os.killpg(process.pid, signal.SIGTERM)
 
 
-def tell(part: Part):
+def report(part: Part):
     if part.result != "unchanged":
         print(f"{part.result:>7} {span(part.seconds):>12}  {part.name}", flush=True)
     if part.result == "failed":

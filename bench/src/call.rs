@@ -95,15 +95,19 @@ impl Call {
     }
 
     /// Checks the status and the body of a response.
-    pub fn check(&self, answer: &Value) {
-        assert_eq!(answer["statusCode"], self.status, "{}: {answer}", self.name);
-        let body = answer["body"].as_str().unwrap_or_default();
+    pub fn check(&self, response: &Value) {
+        assert_eq!(
+            response["statusCode"], self.status,
+            "{}: {response}",
+            self.name
+        );
+        let body = response["body"].as_str().unwrap_or_default();
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         if self.status < 300 {
             assert_eq!(body, self.product(), "{}", self.name);
         } else {
             // A problem contains its status.
-            assert_eq!(body["status"], self.status, "{}: {answer}", self.name);
+            assert_eq!(body["status"], self.status, "{}: {response}", self.name);
         }
     }
 }

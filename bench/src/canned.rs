@@ -43,7 +43,7 @@ impl Canned {
             if !delay.is_zero() {
                 sleep(delay).await;
             }
-            answer(headers["x-amz-target"].to_str().unwrap_or_default(), &body)
+            response(headers["x-amz-target"].to_str().unwrap_or_default(), &body)
         });
         tokio::spawn(async { axum::serve(Tls { listener, acceptor }, app).await });
         Self {
@@ -139,7 +139,7 @@ fn certificates() -> (ServerConfig, String) {
     (config, root.pem())
 }
 
-fn answer(target: &str, call: &str) -> impl IntoResponse + use<> {
+fn response(target: &str, call: &str) -> impl IntoResponse + use<> {
     const REFUSED: &str =
         r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"priming"}"#;
 

@@ -106,14 +106,14 @@ async fn invoke(
         function.invoke_with(&cors, &products, &event).await
     });
     let response = response.await.map_err(Error::from).flatten();
-    let response = response.and_then(|answer| gateway::response(&parts.headers, answer));
+    let response = response.and_then(|returned| gateway::response(&parts.headers, returned));
     response.map_err(|error| {
         tracing::error!(request_id, error, "the function failed");
         "DEFAULT_5XX"
     })
 }
 
-/// The method that a preflight can allow. API Gateway answers it for each route, if pages of
+/// The method that a preflight can allow. API Gateway responds to it for each route, if pages of
 /// another origin can call the API at all.
 fn method_to_allow(cors: &Cors, parts: &Parts) -> Option<Method> {
     if cors.origin().is_none() || parts.method != Method::OPTIONS {

@@ -120,17 +120,17 @@ pub fn event(
 
 /// The HTTP response for a function's proxy response, compressed as the request with `headers`
 /// allows.
-pub fn response(headers: &HeaderMap, answer: Value) -> Result<Response<Body>, Error> {
-    let answer: ApiGatewayProxyResponse = serde_json::from_value(answer)?;
-    let body = answer.body.unwrap_or_default();
-    let body = if answer.is_base64_encoded {
+pub fn response(headers: &HeaderMap, returned: Value) -> Result<Response<Body>, Error> {
+    let returned: ApiGatewayProxyResponse = serde_json::from_value(returned)?;
+    let body = returned.body.unwrap_or_default();
+    let body = if returned.is_base64_encoded {
         BASE64_STANDARD.decode(&body)?
     } else {
         body.to_vec()
     };
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::try_from(u16::try_from(answer.status_code)?)?;
-    *response.headers_mut() = answer.headers;
+    *response.status_mut() = StatusCode::try_from(u16::try_from(returned.status_code)?)?;
+    *response.headers_mut() = returned.headers;
     let minimum = serverless_yml()["provider"]["apiGateway"]["minimumCompressionSize"].as_u64();
     let minimum = usize::try_from(minimum.expect("a size in serverless.yml"))?;
     let coding = preferred_coding(headers).filter(|_| body.len() >= minimum);

@@ -94,8 +94,8 @@ async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
 }
 
 /// Refuses what only a web page of another origin than `allowed` sends. The page's own name may
-/// lead to this machine, so that the `Host` tells; or the page names this machine, so that the
-/// `Origin` tells.
+/// lead to this machine, so that the `Host` shows it; or the page names this machine, so that the
+/// `Origin` shows it.
 pub async fn only_for_this_machine(
     State(allowed): State<Option<HeaderValue>>,
     request: Request,

@@ -3,8 +3,8 @@
 // What osls cannot say about API Gateway, added to the template that it packages:
 // - the stage as a resource of its own. osls sets logs, tracing and limits with calls of its own after
 //   CloudFormation has finished, so that one that fails leaves a stack half-deployed.
-// - the answers that API Gateway gives by itself (`custom.gatewayResponses`), as problem+json (RFC 9457).
-// - that the deployment waits for those answers: it is a snapshot, and would leave them out.
+// - the responses that API Gateway returns by itself (`custom.gatewayResponses`), as problem+json (RFC 9457).
+// - that the deployment waits for those responses: it is a snapshot, and would leave them out.
 class ApiGatewayStage {
   constructor(serverless) {
     const finish = () => {

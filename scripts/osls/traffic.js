@@ -78,7 +78,7 @@ function renameVersion({ Resources, Outputs }, definition, id) {
   const after = `${id}LambdaVersion${hash}`;
 
   delete Resources[before];
-  // A version that has answered callers stays, so that the alias can return to it. One whose deployment fails goes, so that
+  // A version that callers have used stays, so that the alias can return to it. One whose deployment fails goes, so that
   // it can be deployed again.
   Resources[after] = { ...version, DeletionPolicy: 'RetainExceptOnCreate' };
   for (const output of Object.values(Outputs)) if (output.Value?.Ref === before) output.Value.Ref = after;

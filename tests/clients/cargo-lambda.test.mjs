@@ -58,7 +58,7 @@ async function watch(test, command) {
 }
 
 // Both functions are built in it.
-test('the functions answer by `cargo lambda watch` and `cargo lambda invoke`', { timeout: 600_000 }, async (test) => {
+test('the functions respond by `cargo lambda watch` and `cargo lambda invoke`', { timeout: 600_000 }, async (test) => {
   const { url, dynamodb } = await startCatalog(test);
   const port = await freePort();
   await watch(test, line('AWS_ENDPOINT_URL=', port).replace('http://127.0.0.1:PORT', dynamodb));
@@ -78,6 +78,6 @@ test('the functions answer by `cargo lambda watch` and `cargo lambda invoke`', {
   const invoke = line('cargo lambda invoke', port);
   const invoked = spawnSync('bash', ['-c', invoke], { env, encoding: 'utf8', timeout: 60_000 });
   assert.equal(invoked.status, 0, invoked.stderr);
-  const answer = JSON.parse(invoked.stdout);
-  assert.deepEqual([answer.statusCode, answer.headers.location], [201, '/DEV/product/find/a%20b%2F1001']);
+  const response = JSON.parse(invoked.stdout);
+  assert.deepEqual([response.statusCode, response.headers.location], [201, '/DEV/product/find/a%20b%2F1001']);
 });

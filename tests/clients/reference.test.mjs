@@ -27,21 +27,21 @@ async function open(test, url, options = {}) {
   return { page, wrong };
 }
 
-/** Sends the request of an operation from its form, and gives what was answered and what the page shows of it. */
+/** Sends the request of an operation from its form, and returns the response and what the page shows of it. */
 async function tryIt(page, operation, method, path) {
   await page.getByRole('link', { name: operation }).click();
   await page.getByRole('button', { name: `Test Request (${method} ${path})` }).click();
   const form = page.getByRole('dialog');
-  const [answer] = await Promise.all([
+  const [response] = await Promise.all([
     page.waitForResponse((response) => response.request().method() === method.toUpperCase()),
     form.getByRole('button', { name: `Send ${method} request to` }).click(),
   ]);
-  await form.getByText(`${answer.status()} ${answer.statusText()}`).waitFor();
+  await form.getByText(`${response.status()} ${response.statusText()}`).waitFor();
   // biome-ignore lint/performance/useDomNodeTextContent: what is displayed, and not what is in the page
   const shown = await form.innerText();
   await form.getByRole('button', { name: 'Close Client' }).click();
   await form.waitFor({ state: 'hidden' });
-  return { status: answer.status(), url: answer.url(), shown };
+  return { status: response.status(), url: response.url(), shown };
 }
 
 test('a person who opens the address of the API reads about it, creates a product and finds it', async (test) => {

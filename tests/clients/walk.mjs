@@ -34,7 +34,7 @@ export async function walk(url, { change = (made) => made, credentials = {}, nam
   const [error, { run: summary }] = await once(run, 'done');
   if (error) throw error;
   return {
-    answers: summary.executions.map(({ item, response }) => `${item.name}: ${response?.code}`),
+    responses: summary.executions.map(({ item, response }) => `${item.name}: ${response?.code}`),
     asserted: summary.stats.assertions.total,
     failures: summary.failures.map(({ source, error }) => `${source.name}: ${error.test ?? error.message}`),
   };

@@ -14,7 +14,7 @@ test('the walk meets what the contract says, and once more in the same catalog',
   const { url } = await startCatalog(test);
   const first = await walk(url);
   assert.deepEqual(first, {
-    answers: [
+    responses: [
       'Create a product: 201',
       'Create the same again: 200',
       'Create another under its id: 409',
@@ -28,7 +28,7 @@ test('the walk meets what the contract says, and once more in the same catalog',
     failures: [],
   });
   const again = await walk(url);
-  assert.equal(again.answers[0], 'Create a product: 200');
+  assert.equal(again.responses[0], 'Create a product: 200');
   assert.deepEqual(again.failures, []);
 });
 

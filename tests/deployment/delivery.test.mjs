@@ -130,8 +130,8 @@ const others = {
     ours('a stage started', { stage: 'PROD', state }),
   ),
   'a retry': [ours('a stage resumed')],
-  'the pipeline, whose stage was told of': [ours('a pipeline failed')],
-  'an action, whose stage will be told of': [ours('an action started', { state: 'FAILED' })],
+  'the pipeline, whose stage was notified': [ours('a pipeline failed')],
+  'an action, whose stage will be notified': [ours('an action started', { state: 'FAILED' })],
 };
 const foreign = {
   'another pipeline': ['product-catalog-service-DEV', 'payments'].map((pipeline) =>
@@ -142,7 +142,7 @@ const foreign = {
   'the examples as they stand': Object.values(documented),
 };
 
-test('a failed stage is told of, whichever it is, and nothing else', () => {
+test('a failed stage is notified, whichever it is, and nothing else', () => {
   for (const stage of ['Source', 'Build', 'DEV', 'Approval', 'PROD', 'Deploy']) {
     assert.ok(takes(FailedStageRule.EventPattern, ours('a stage started', { stage, state: 'FAILED' })), stage);
   }

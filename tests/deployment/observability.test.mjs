@@ -109,9 +109,9 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
         assert.ok(anchors.includes(anchor), `${Properties.AlarmName}: docs/runbook.md has no #${anchor}`);
         linked.push(anchor);
         // That of a release stops it, and so the deployment fails: that is enough of a message.
-        const told = anchor === 'a-stopped-release' ? undefined : [{ Ref: 'AlarmTopic' }];
-        assert.deepEqual(Properties.AlarmActions, told);
-        assert.deepEqual(Properties.OKActions, told);
+        const notified = anchor === 'a-stopped-release' ? undefined : [{ Ref: 'AlarmTopic' }];
+        assert.deepEqual(Properties.AlarmActions, notified);
+        assert.deepEqual(Properties.OKActions, notified);
         assert.equal(Properties.TreatMissingData, 'notBreaching');
         assert.equal(typeof Properties.Threshold, 'number');
       }
@@ -287,7 +287,7 @@ test('a link in the README and in docs/ leads to a file, and to a section, that 
   );
 });
 
-test('a stage says whom its alarms tell, and where its runbook is', async (t) => {
+test('a stage says whom its alarms notify, and where its runbook is', async (t) => {
   const stackFor = async (said) => {
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
@@ -341,7 +341,7 @@ function metricsOf(lines) {
     });
 }
 
-/** Throws unless this metric is one that a resource of the stack tells. */
+/** Throws unless this metric is one that a resource of the stack has. */
 function known({ namespace, name, dimensions }, resources) {
   const { FunctionName, ...others } = dimensions;
   const own = namespace === 'ProductCatalog';

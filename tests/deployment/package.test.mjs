@@ -191,7 +191,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       assert.deepEqual(deployed.sort(), documented.sort());
     });
 
-    await t.test('the stage is limited and logged, and its deployment has every answer of the gateway', () => {
+    await t.test('the stage is limited and logged, and its deployment has every response of the gateway', () => {
       const [[id, deployment]] = ofType('AWS::ApiGateway::Deployment');
       const { Properties } = resources.ApiGatewayStage;
       assert.equal(deployment.Properties.StageName, undefined);
@@ -208,22 +208,23 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       // Neither the key itself nor the path, which contains the id.
       assert.doesNotMatch(Properties.AccessLogSetting.Format, /identity\.apiKey\b|context\.path\b/);
 
-      const answers = ofType('AWS::ApiGateway::GatewayResponse');
-      assert.equal(answers.length, 10);
-      for (const [name, { Properties: answer }] of answers) {
+      const responses = ofType('AWS::ApiGateway::GatewayResponse');
+      assert.equal(responses.length, 10);
+      for (const [name, { Properties: response }] of responses) {
         assert.ok(deployment.DependsOn.includes(name));
-        assert.equal(answer.ResponseParameters['gatewayresponse.header.Content-Type'], "'application/problem+json'");
-        const problem = JSON.parse(answer.ResponseTemplates['application/json']);
-        assert.equal(String(problem.status), answer.StatusCode);
+        assert.equal(response.ResponseParameters['gatewayresponse.header.Content-Type'], "'application/problem+json'");
+        const problem = JSON.parse(response.ResponseTemplates['application/json']);
+        assert.equal(String(problem.status), response.StatusCode);
         assert.equal(problem.requestId, '$context.requestId');
       }
-      const answerOf = (type) => answers.find(([, answer]) => answer.Properties.ResponseType === type)[1].Properties;
-      assert.equal(answerOf('MISSING_AUTHENTICATION_TOKEN').StatusCode, '404');
+      const responseOf = (type) =>
+        responses.find(([, response]) => response.Properties.ResponseType === type)[1].Properties;
+      assert.equal(responseOf('MISSING_AUTHENTICATION_TOKEN').StatusCode, '404');
       for (const [type, header, value] of [
         ['THROTTLED', 'Retry-After', "'2'"],
         ['UNSUPPORTED_MEDIA_TYPE', 'Accept-Encoding', "'gzip, deflate'"],
       ]) {
-        assert.equal(answerOf(type).ResponseParameters[`gatewayresponse.header.${header}`], value);
+        assert.equal(responseOf(type).ResponseParameters[`gatewayresponse.header.${header}`], value);
       }
     });
 

@@ -1,4 +1,4 @@
-// What scripts/plan.sh tells the person who approves a release, over change sets that ministack has made of this stack
+// What scripts/plan.sh shows the person who approves a release, over change sets that ministack has made of this stack
 // (change-sets.jsonl: a line for each entry) and over entries in the form of AWS where ministack has less.
 
 import assert from 'node:assert/strict';

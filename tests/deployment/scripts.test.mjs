@@ -529,8 +529,8 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
     refuses: () => [500, '{"title":"Internal error"}'],
   };
   await Promise.all(
-    Object.values(broken).map(async (answer) => {
-      const { url } = await api(t, answer);
+    Object.values(broken).map(async (respond) => {
+      const { url } = await api(t, respond);
       const tried = await smokeTest(t, url);
       assert.equal(tried.code, 1);
       assert.match(
@@ -593,7 +593,7 @@ const curl = (input) => `while (($#)); do [[ $1 != --output ]] || output=$2; shi
 
 const defined = (env) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 
-/** Keeps the product of a POST, and answers each request with it. */
+/** Keeps the product of a POST, and responds to each request with it. */
 function keeps({ method }, body, kept) {
   if (method === 'POST') kept.product = body;
   return [method === 'POST' ? 201 : 200, kept.product];
@@ -622,12 +622,12 @@ async function release(workspace) {
   return hash((await Promise.all(lines)).join(''));
 }
 
-/** An API on loopback whose answers are `answer(request, body, kept)`: a status and a body. */
-async function api(t, answer) {
+/** An API on loopback whose responses are `respond(request, body, kept)`: a status and a body. */
+async function api(t, respond) {
   const kept = {};
   const server = createServer(async (request, response) => {
     const body = (await request.toArray()).join('');
-    const [status, text] = answer(request, body, kept);
+    const [status, text] = respond(request, body, kept);
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(text);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

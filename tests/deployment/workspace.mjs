@@ -120,7 +120,7 @@ export class Workspace {
   }
 }
 
-/** Why a plugin of scripts/osls rejects this service. In osls itself, each answer takes more than a second. */
+/** Why a plugin of scripts/osls rejects this service. In osls itself, each rejection takes more than a second. */
 export function rejection(Plugin, service) {
   const [finish] = Object.values(new Plugin({ service, classes: { Error } }).hooks);
   try {

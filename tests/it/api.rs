@@ -614,7 +614,7 @@ async fn a_price_is_exact_and_has_one_form() {
     let all_38_returned = format!("\"{all_38}.00\"");
     let all_38_with_zeros = format!("\"{all_38}.000\"");
     let catalog = Catalog::start().await;
-    for (n, (sent, answered)) in [
+    for (n, (sent, returned)) in [
         ("10", "\"10.00\""),
         ("19.9", "\"19.90\""),
         ("1.2990", "\"1.299\""),
@@ -642,7 +642,7 @@ async fn a_price_is_exact_and_has_one_form() {
         let id = n.to_string();
         let body = format!(r#"{{"id":"{id}","title":"t","description":"d","price":{sent}}}"#);
         let expected =
-            format!(r#"{{"id":"{id}","title":"t","description":"d","price":{answered}}}"#);
+            format!(r#"{{"id":"{id}","title":"t","description":"d","price":{returned}}}"#);
         for request in [catalog.create(body), catalog.find(&id)] {
             let response = request.send().await.expect("a response");
             assert!(

@@ -87,12 +87,12 @@ fn any_product_created_is_found_equal() {
         let found = catalog.find(&id).send().await.expect("a response");
         prop_assert_eq!(found.status(), 200);
         prop_assert_eq!(&found.bytes().await.expect("a body"), &created);
-        let answered: Value = serde_json::from_slice(&created).expect("JSON");
+        let response: Value = serde_json::from_slice(&created).expect("JSON");
         for field in ["id", "title", "description"] {
-            prop_assert_eq!(&answered[field], &sent[field]);
+            prop_assert_eq!(&response[field], &sent[field]);
         }
         prop_assert_eq!(
-            value_of(answered["price"].as_str().expect("a string")),
+            value_of(response["price"].as_str().expect("a string")),
             value_of(&price)
         );
         Ok(())

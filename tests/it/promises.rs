@@ -248,7 +248,7 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
         if response["statusCode"] == expected
             && body(&kept) == sent
             && faulty.writes() == writes
-            // One that is rejected, one that tells the time if the clock was corrected in between,
+            // One that is rejected, one that has the time if the clock was corrected in between,
             // and one that succeeds.
             && (2..=3).contains(&calls)
         {

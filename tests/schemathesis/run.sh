@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sends the running API what schemathesis makes of openapi.yaml, and fails on any wrong answer.
+# Sends the running API what schemathesis makes of openapi.yaml, and fails on any wrong response.
 # Usage: tests/schemathesis/run.sh EXAMPLES, so many for each operation.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -484,7 +484,7 @@ fn changed(response: &[u8]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Drops what was not sent, and tells the client so.
+/// Drops what was not sent, and lets the client know.
 fn reset(stream: &TcpStream) -> io::Result<()> {
     stream.set_zero_linger()?;
     Err(io::ErrorKind::ConnectionReset.into())

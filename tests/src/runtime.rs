@@ -92,7 +92,7 @@ impl Lambda {
             Ok((headers, event))
         };
         let read = |text: String| serde_json::from_str::<Value>(&text).expect("JSON");
-        let answered = async move |text| {
+        let respond = async move |text| {
             let at = Instant::now();
             send_response.send((at, Ok(read(text)))).unwrap_or_default();
         };
@@ -104,7 +104,7 @@ impl Lambda {
         };
         let app = Router::new()
             .route(&format!("{INVOCATION}/next"), get(next))
-            .route(&format!("{INVOCATION}/1/response"), post(answered))
+            .route(&format!("{INVOCATION}/1/response"), post(respond))
             .route(&format!("{INVOCATION}/1/error"), post(failed))
             .layer(DefaultBodyLimit::disable());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -9,11 +9,11 @@ const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
 function ask(method, path, body) {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
-    const asked = request({ agent, host, port, method, path: `/2018-06-01/runtime/${path}`, headers }, (answer) => {
+    const asked = request({ agent, host, port, method, path: `/2018-06-01/runtime/${path}`, headers }, (response) => {
       const parts = [];
-      answer.on('data', (part) => parts.push(part));
-      answer.on('end', () => resolve({ headers: answer.headers, body: Buffer.concat(parts).toString() }));
-      answer.on('error', reject);
+      response.on('data', (part) => parts.push(part));
+      response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(parts).toString() }));
+      response.on('error', reject);
     });
     asked.on('error', reject);
     asked.end(body);
@@ -23,8 +23,8 @@ function ask(method, path, body) {
 async function run() {
   for (;;) {
     const { headers, body } = await ask('GET', 'invocation/next');
-    const answer = await handler(JSON.parse(body));
-    await ask('POST', `invocation/${headers['lambda-runtime-aws-request-id']}/response`, JSON.stringify(answer));
+    const response = await handler(JSON.parse(body));
+    await ask('POST', `invocation/${headers['lambda-runtime-aws-request-id']}/response`, JSON.stringify(response));
   }
 }
 

@@ -1,4 +1,4 @@
-"""`POST /product/create`, with the answers of the original sample."""
+"""`POST /product/create`, with the responses of the original sample."""
 
 import json
 import os

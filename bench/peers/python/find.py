@@ -1,4 +1,4 @@
-"""`GET /product/find/{id}`, with the answers of the original sample."""
+"""`GET /product/find/{id}`, with the responses of the original sample."""
 
 import json
 import os

@@ -15,6 +15,6 @@ while True:
     invocation = runtime.getresponse()
     event = json.load(invocation)
     request_id = invocation.getheader("lambda-runtime-aws-request-id")
-    answer = json.dumps(handler(event, None))
-    runtime.request("POST", f"{INVOCATION}/{request_id}/response", answer.encode())
+    response = json.dumps(handler(event, None))
+    runtime.request("POST", f"{INVOCATION}/{request_id}/response", response.encode())
     runtime.getresponse().read()

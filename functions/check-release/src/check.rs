@@ -22,7 +22,7 @@ const ID: &str = "smoke-test";
 /// invocation (its timeout of 10 s).
 const TRIAL: Duration = Duration::from_secs(22);
 
-/// The longest that CodeDeploy is told the result. With two trials, this is less than the 60 s that
+/// The longest that reporting the result to CodeDeploy takes. With two trials, this is less than the 60 s that
 /// the check itself may take.
 const REPORT: Duration = Duration::from_secs(10);
 
@@ -80,7 +80,7 @@ impl Check {
         })
     }
 
-    /// Checks the release, writes the result to the log, and tells it to CodeDeploy.
+    /// Checks the release, writes the result to the log, and reports it to CodeDeploy.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! DynamoDB's API over HTTP.
 //!
-//! dynoxide's own server answers any web page, and takes no check in front of it:
+//! dynoxide's own server responds to any web page, and accepts no check in front of it:
 //! docs/decisions/0008-our-own-server-for-the-embedded-dynamodb.md.
 
 use axum::Router;

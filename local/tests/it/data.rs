@@ -65,7 +65,7 @@ fn a_file_that_cannot_be_a_catalog_is_refused_and_stays_as_it_is() {
         .expect("a database");
     let before = [&anything, &others].map(|file| fs::read(file).expect("a file"));
 
-    for (file, told) in [
+    for (file, reason) in [
         (
             format!("{folder}/none/catalog.db"),
             "No such file or directory (os error 2); make its folder first",
@@ -81,7 +81,7 @@ fn a_file_that_cannot_be_a_catalog_is_refused_and_stays_as_it_is() {
         ),
     ] {
         let line = refused(&["--port", "0", "--data", &file]);
-        let expected = format!("error: cannot keep the catalog in {file}: {told}\n");
+        let expected = format!("error: cannot keep the catalog in {file}: {reason}\n");
         assert_eq!(line, expected);
     }
     let after = [&anything, &others].map(|file| fs::read(file).expect("a file"));
@@ -147,8 +147,8 @@ fn a_file_whose_table_has_another_key_is_refused() {
     let scratch = Scratch::new("other-key");
     create_table(&scratch.file(), "PRODUCT_CATALOG", "sku");
     let line = refused(&["--port", "0", "--data", &scratch.file()]);
-    let told = "the key of its table PRODUCT_CATALOG is not the catalog's; name a new file or an earlier catalog";
-    assert!(line.contains(told), "{line}");
+    let reason = "the key of its table PRODUCT_CATALOG is not the catalog's; name a new file or an earlier catalog";
+    assert!(line.contains(reason), "{line}");
 }
 
 fn create_table(file: &str, name: &str, key: &str) {

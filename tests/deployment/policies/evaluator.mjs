@@ -91,11 +91,11 @@ export async function may(who, action, resource, { context = {}, owner = who.arn
   // Where two ARNs of the evaluator's data match, such as those of a function's version and its alias, it refuses to judge.
   if (['apigateway:POST', 'lambda:GetProvisionedConcurrencyConfig'].includes(action))
     return runUnsafeSimulation(simulation, {}) === 'Allowed';
-  const answer = await runSimulation(simulation, {});
-  assert.notEqual(answer.resultType, 'error', `${action} on ${resource}: ${JSON.stringify(answer.errors)}`);
-  const ignored = Object.keys(context).filter((key) => answer.result?.ignoredContextKeys?.includes(key));
+  const result = await runSimulation(simulation, {});
+  assert.notEqual(result.resultType, 'error', `${action} on ${resource}: ${JSON.stringify(result.errors)}`);
+  const ignored = Object.keys(context).filter((key) => result.result?.ignoredContextKeys?.includes(key));
   assert.deepEqual(ignored, [], `${action} knows no such condition`);
-  return answer.overallResult === 'Allowed';
+  return result.overallResult === 'Allowed';
 }
 export const service = (name) => principal(name, []);
 
@@ -107,8 +107,8 @@ export const fact = (name, questions) =>
       assert.ok(questions[verdict].length > 0, 'a denial needs its allowed twin');
       for (const [who, actions, resource, details] of questions[verdict]) {
         for (const action of list(actions)) {
-          const answer = await may(who, action, resource, details);
-          assert.equal(answer, expected, `must be ${verdict}: ${action} on ${resource}`);
+          const allowed = await may(who, action, resource, details);
+          assert.equal(allowed, expected, `must be ${verdict}: ${action} on ${resource}`);
         }
       }
     }

@@ -122,7 +122,7 @@ async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Ve
     while begin.elapsed() < TIME {
         let n = acknowledged.len();
         let sent = echo(&format!("{caller}-{n}"));
-        match answered(|| client.create(sent.to_string())).await {
+        match response_of(|| client.create(sent.to_string())).await {
             (201, _) => acknowledged.push(sent),
             (200, body) => {
                 // An attempt timed out, but had stored the product.
@@ -147,14 +147,14 @@ async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Ve
 /// What is wrong with an acknowledged product.
 async fn lost(client: &Client, product: &Value) -> Option<String> {
     let id = product["id"].as_str().expect("an id");
-    let (status, body) = answered(|| client.find(id)).await;
+    let (status, body) = response_of(|| client.find(id)).await;
     let found: Option<Value> = serde_json::from_str(&body).ok();
     (found.as_ref() != Some(product)).then(|| format!("find {id}: {status} {body}"))
 }
 
 /// The status and the body of the first response that is not 503, or of the tenth; 0 and the causes
 /// if there is none.
-async fn answered(request: impl Fn() -> RequestBuilder) -> (u16, String) {
+async fn response_of(request: impl Fn() -> RequestBuilder) -> (u16, String) {
     let mut sent = 0;
     loop {
         sent += 1;

@@ -12,8 +12,8 @@ pub struct Product {
     pub price: String,
 }
 
-/// An answer in JSON.
-pub fn answer(status: u16, body: String) -> Result<Response<Body>, Error> {
+/// A response in JSON.
+pub fn respond(status: u16, body: String) -> Result<Response<Body>, Error> {
     Ok(Response::builder()
         .status(status)
         .header("content-type", "application/json")

@@ -76,16 +76,16 @@ pub fn table(run: &Run) -> String {
         );
         let under = Under::Memory(128);
         if figures.has(under) {
-            let (times, told) = times_as_fast(Subject::Documentation, under, What::First);
-            add(bar, told, times >= FIRST_CALL);
+            let (times, text) = times_as_fast(Subject::Documentation, under, What::First);
+            add(bar, text, times >= FIRST_CALL);
         } else {
             add(bar, "not measured".to_owned(), false);
         }
         for (than, bar) in FIRST_ANSWER {
-            let (times, told) = times_as_fast(than, Under::Nothing, What::FirstAnswer);
+            let (times, text) = times_as_fast(than, Under::Nothing, What::FirstResponse);
             add(
                 format!("start to first response at most 1/{bar} of {}", than.name()),
-                told,
+                text,
                 times >= bar,
             );
         }

@@ -33,7 +33,8 @@ pub fn start(figures: &Figures) -> String {
     const BAR: f64 = 22.0;
     const STEP: f64 = 30.0;
 
-    let value = |subject, call: &str| figures.p50(subject, call, Under::Nothing, What::FirstAnswer);
+    let value =
+        |subject, call: &str| figures.p50(subject, call, Under::Nothing, What::FirstResponse);
     let mut bars = Vec::new();
     for call in [Call::FOUND.name, Call::CREATED.name] {
         for subject in Subject::WITH_PRODUCTS {

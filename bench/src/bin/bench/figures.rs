@@ -12,7 +12,7 @@ pub enum What {
     /// From the start to the first request for an event.
     Init,
     /// From the start to the first response, without the time between init and the event.
-    FirstAnswer,
+    FirstResponse,
     First,
     FirstCpu,
     Warm,
@@ -123,7 +123,7 @@ mod tests {
         let of = |percent| {
             figures.percentile(Subject::Ours, "found", Under::Nothing, What::Warm, percent)
         };
-        let told = format!("{} {} {}", of(50), of(99), of(100));
-        assert_eq!(told, "100 198 200");
+        let text = format!("{} {} {}", of(50), of(99), of(100));
+        assert_eq!(text, "100 198 200");
     }
 }

@@ -24,7 +24,7 @@ pub struct Life<'a> {
 /// How long a call took.
 #[derive(Clone, Copy)]
 pub struct Timing {
-    /// From the event to the answer.
+    /// From the event to the response.
     pub wall: Duration,
     /// The process's, until it asks for its next event.
     pub cpu: Duration,
@@ -51,7 +51,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Calls it, and checks the answer.
+    /// Calls it, and checks the response.
     pub async fn call(&mut self, call: &Call) -> Timing {
         let event = call.event();
         if self.quota.is_some() {
@@ -60,10 +60,10 @@ impl<'a> Life<'a> {
         }
         let before = self.cpu();
         let sent = Instant::now();
-        let (answered, answer) = self.function.invoke_timed(&event).await;
+        let (received, response) = self.function.invoke_timed(&event).await;
         let asked = self.function.asks().await;
         let cpu = self.cpu().checked_sub(before).expect("time goes on");
-        self.subject.check(call, &answer.expect("an answer"));
+        self.subject.check(call, &response.expect("a response"));
         if let Some(quota) = self.quota {
             // The scheduler looks at its clock some hundred times a
             // second: so much may be overdrawn.
@@ -74,7 +74,7 @@ impl<'a> Life<'a> {
             );
         }
         Timing {
-            wall: answered - sent,
+            wall: received - sent,
             cpu,
         }
     }

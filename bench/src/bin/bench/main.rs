@@ -1,5 +1,5 @@
 //! `make bench`: starts the release binaries, and the same functions written in other ways, as
-//! Lambda does, and tells what a start and a call cost. A whole run writes what stands between the
+//! Lambda does, and reports what a start and a call cost. A whole run writes what stands between the
 //! markers of docs/performance.md.
 
 mod bars;
@@ -45,7 +45,7 @@ struct Options {
     #[arg(long)]
     rounds: Option<usize>,
 
-    /// Milliseconds that DynamoDB takes for an answer; prints the page and writes nothing.
+    /// Milliseconds that DynamoDB takes for a response; prints the page and writes nothing.
     #[arg(long, default_value_t = 0)]
     delay: u64,
 }
@@ -138,7 +138,7 @@ async fn measure(subject: Subject, roots: &Roots<'_>, figures: &mut Figures) {
         let mut life = Life::start(subject, &roots.variables(subject), &call, None).await;
         let first = life.call(&call).await;
         add(What::Init, milliseconds(life.init));
-        add(What::FirstAnswer, milliseconds(life.init + first.wall));
+        add(What::FirstResponse, milliseconds(life.init + first.wall));
         figures.time(subject, call.name, Under::Nothing, true, first);
         for _ in 0..WARM {
             let timing = life.call(&call).await;

@@ -39,16 +39,16 @@ fn with(text: &str, page: &str) -> String {
 
 /// The text between the markers.
 pub fn page(run: &Run) -> String {
-    let mut told = format!(
+    let mut text = format!(
         "{} {} rounds; in each, the subjects run one after the other, with {WARM} warm calls. Each figure is p50 / p99, \
          in milliseconds unless it says otherwise; of {} starts, p99 is the slowest. KB and MB are 1,000 and 1,000,000 \
          bytes.",
         run.machine, run.rounds, run.rounds
     );
     if run.delay > 0 {
-        write!(told, " DynamoDB took {} ms for each response.", run.delay).expect("text");
+        write!(text, " DynamoDB took {} ms for each response.", run.delay).expect("text");
     }
-    let mut page = wrapped(&told);
+    let mut page = wrapped(&text);
     page += "\n## Targets\n\n";
     page += &bars::table(run);
     page += "\n## A start and its calls, with a whole CPU\n\n";
@@ -96,7 +96,7 @@ fn name(subject: Subject, call: &str) -> String {
 fn starts(run: &Run) -> String {
     let columns = [
         ("start to first `/next`", What::Init),
-        ("start to first response", What::FirstAnswer),
+        ("start to first response", What::FirstResponse),
         ("first call", What::First),
         ("its CPU", What::FirstCpu),
         ("warm call", What::Warm),
@@ -119,7 +119,7 @@ fn starts(run: &Run) -> String {
 }
 
 fn paths(figures: &Figures) -> String {
-    let columns = [What::FirstAnswer, What::First, What::Warm, What::WarmCpu];
+    let columns = [What::FirstResponse, What::First, What::Warm, What::WarmCpu];
     let mut table = head([
         "response",
         "start to first response",
@@ -197,11 +197,11 @@ fn tables(figures: &Figures) -> String {
             [What::Warm, What::WarmCpu]
                 .map(|what| both(figures, Subject::Ours, call.name, Under::Items(items), what))
         });
-        let told = match items {
+        let text = match items {
             1_000_000.. => format!("{} million", items / 1_000_000),
             _ => items.to_string(),
         };
-        table += &row([told].into_iter().chain(measured));
+        table += &row([text].into_iter().chain(measured));
     }
     table
         + "\n"

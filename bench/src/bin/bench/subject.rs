@@ -72,17 +72,17 @@ impl Subject {
         }
     }
 
-    /// Checks status and body of an answer.
-    pub fn check(self, call: &Call, answer: &Value) {
+    /// Checks status and body of a response.
+    pub fn check(self, call: &Call, response: &Value) {
         match self {
             Self::Hello => {
-                assert_eq!(answer["statusCode"], 200, "{answer}");
-                assert_eq!(answer["body"], "hello world");
+                assert_eq!(response["statusCode"], 200, "{response}");
+                assert_eq!(response["body"], "hello world");
             }
-            // The original answers 200 for all that DynamoDB does not refuse, with what boto3 gave.
+            // The original responds with 200 for all that DynamoDB does not refuse, with what boto3 gave.
             Self::Python => {
-                assert_eq!(answer["statusCode"], 200, "{answer}");
-                let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body"))
+                assert_eq!(response["statusCode"], 200, "{response}");
+                let body: Value = serde_json::from_str(response["body"].as_str().expect("a body"))
                     .expect("JSON in the body");
                 assert_eq!(body["ResponseMetadata"]["HTTPStatusCode"], 200, "{body}");
                 if call.name == Call::FOUND.name {
@@ -97,7 +97,7 @@ impl Subject {
                     }
                 }
             }
-            _ => call.check(answer),
+            _ => call.check(response),
         }
     }
 }

@@ -27,8 +27,8 @@ pub async fn profile(folder: &Path) -> Result<ExitCode, String> {
             let mut function = Lambda::start_by(command, &variables).await;
             function.asks().await;
             for _ in 0..calls {
-                let answer = function.invoke(&call.event()).await.expect("an answer");
-                call.check(&answer);
+                let response = function.invoke(&call.event()).await.expect("a response");
+                call.check(&response);
                 function.asks().await;
             }
             let process = function.id();

@@ -79,8 +79,8 @@ impl Counter {
         let init = self.settled(&mut function).await;
         let mut counts = Vec::new();
         for _ in 0..=WARM_CALLS {
-            let answer = function.invoke(&call.event()).await.expect("an answer");
-            call.check(&answer);
+            let response = function.invoke(&call.event()).await.expect("a response");
+            call.check(&response);
             counts.push(self.settled(&mut function).await);
         }
         let process = function.id();

@@ -73,14 +73,14 @@ impl Aws {
         }
     }
 
-    /// Starts it with a CodeDeploy that takes what it is told.
+    /// Starts it with a CodeDeploy that accepts each report.
     pub async fn with(
         invoked: impl Fn(&str, usize, &mut Value) -> Option<Response> + Clone + Send + Sync + 'static,
     ) -> Self {
         Self::start(invoked, (200, "{}")).await
     }
 
-    /// Runs the check: what it tells Lambda, and its log.
+    /// Runs the check: what it returns to Lambda, and its log.
     pub async fn check(&self) -> (Result<Value, Value>, Vec<Value>) {
         let variables = [
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -94,12 +94,12 @@ impl Aws {
         ];
         let mut function = Lambda::start(env!("CARGO_BIN_EXE_check-release"), &variables).await;
         let hook = json!({ "DeploymentId": "d-ABC", "LifecycleEventHookExecutionId": "eyJ0" });
-        let told = function.invoke(hook.to_string()).await;
+        let returned = function.invoke(hook.to_string()).await;
         let log = function.kill().await;
         assert!(!log.contains(Lambda::SECRET), "{log}");
         let lines = log.lines().map(serde_json::from_str);
         (
-            told,
+            returned,
             lines.collect::<Result<_, _>>().expect("lines of JSON"),
         )
     }
@@ -116,7 +116,7 @@ impl Aws {
         statuses.collect()
     }
 
-    /// The statuses that CodeDeploy was told so far.
+    /// The statuses that were reported to CodeDeploy so far.
     pub fn reports(&self) -> Vec<String> {
         let calls = self.calls();
         let reports = calls.iter().filter(|(path, ..)| path == "/");

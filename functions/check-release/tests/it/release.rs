@@ -18,8 +18,8 @@ async fn a_good_release_is_accepted() {
     let aws = Aws::with(as_it_is).await;
     // The second finds the product of the first.
     for n in 1..=2 {
-        let (told, log) = aws.check().await;
-        assert_eq!(told, Ok(Value::Null));
+        let (returned, log) = aws.check().await;
+        assert_eq!(returned, Ok(Value::Null));
         assert_eq!(aws.reports(), vec!["Succeeded"; n]);
         assert_eq!(log.len(), 1, "{log:?}");
         assert_eq!(log[0]["level"], "INFO");
@@ -32,15 +32,15 @@ async fn a_good_release_is_accepted() {
 }
 
 async fn accepted(aws: &Aws) {
-    let (told, log) = aws.check().await;
-    assert_eq!(told, Ok(Value::Null));
+    let (returned, log) = aws.check().await;
+    assert_eq!(returned, Ok(Value::Null));
     assert_eq!(aws.reports(), ["Succeeded"], "{log:?}");
 }
 
 /// The log's line for a rejected release, as a sentence.
 async fn rejected(aws: &Aws) -> String {
-    let (told, log) = aws.check().await;
-    assert_eq!(told, Ok(Value::Null));
+    let (returned, log) = aws.check().await;
+    assert_eq!(returned, Ok(Value::Null));
     assert_eq!(aws.reports(), ["Failed"]);
     assert_eq!(log.len(), 1, "{log:?}");
     let line = &log[0];
@@ -90,14 +90,14 @@ async fn whatever_is_wrong_with_a_response_the_release_is_rejected() {
         create should return 201, or 200, with the product, or 409, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         find should return 200 with the product, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         /statusCode is "200":
-        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 316): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
-        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 324): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 341): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 351): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"W/\"036fe025750cfc6cd916f5c9445aef92\"","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
         /body is "{\"id\":\"smoke-test\"}":
         create should return 201, or 200, with the product, or 409, and returned 201 with application/json: {"id":"smoke-test"}
         find should return 200 with the product, and returned 200 with application/json: {"id":"smoke-test"}
         /body is null:
-        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
-        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"\"036fe025750cfc6cd916f5c9445aef92\"","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
+        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"W/\"036fe025750cfc6cd916f5c9445aef92\"","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
         /headers/content-type is "text/html":
         create should return 201, or 200, with the product, or 409, and returned 201 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         find should return 200 with the product, and returned 200 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}

@@ -1,4 +1,4 @@
-//! How CodeDeploy is told, and what happens if it does not listen.
+//! How CodeDeploy is returned, and what happens if it does not listen.
 
 use serde_json::Value;
 
@@ -20,10 +20,10 @@ async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
             "ERROR",
         ),
     ] {
-        let (told, log) = aws.check().await;
+        let (returned, log) = aws.check().await;
         assert_eq!(aws.reports(), [status]);
         let reason = format!("400 Bad Request from codedeploy: {}", INVALID.1);
-        let error = told.expect_err("an error");
+        let error = returned.expect_err("an error");
         let message = format!("CodeDeploy did not take {status}: {reason}");
         assert_eq!(error["errorMessage"], message);
         assert_eq!(log[0]["level"], level);
@@ -35,7 +35,7 @@ async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
 async fn a_report_that_codedeploy_has_already_is_one() {
     let completed = r#"{"__type":"LifecycleEventAlreadyCompletedException","message":""}"#;
     let aws = Aws::start(as_it_is, (400, completed)).await;
-    let (told, log) = aws.check().await;
-    assert_eq!(told, Ok(Value::Null));
+    let (returned, log) = aws.check().await;
+    assert_eq!(returned, Ok(Value::Null));
     assert_eq!(log[0]["unreported"], Value::Null);
 }

@@ -10,8 +10,8 @@ use crate::aws::{Aws, CREATE, FIND, as_it_is};
 #[tokio::test]
 async fn each_request_is_signed_for_its_service_and_region() {
     let aws = Aws::with(as_it_is).await;
-    let (told, _) = aws.check().await;
-    assert_eq!(told, Ok(Value::Null));
+    let (returned, _) = aws.check().await;
+    assert_eq!(returned, Ok(Value::Null));
     let calls = aws.calls();
     let path = |version: &str| {
         let version = version.replace(':', "%3A");
@@ -57,7 +57,7 @@ async fn each_request_is_signed_for_its_service_and_region() {
     );
 }
 
-/// Without the ids there is nobody to tell.
+/// Without the ids, nothing can be reported.
 #[tokio::test]
 async fn an_event_that_is_not_codedeploys_is_an_error() {
     let aws = Aws::with(as_it_is).await;

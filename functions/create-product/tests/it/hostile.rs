@@ -6,7 +6,7 @@ use tests::{Fault, Faulty, Lambda, create_event, is_acknowledged, product};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
-/// What must not be told, in a place of its own in the request.
+/// What must not be disclosed, in a place of its own in the request.
 const CANARY: &str = "canary\r\n\u{1b}[2J2026-01-01T00:00:00Z INFO forged=true";
 
 fn event(body: &str, is_base64: bool) -> String {
@@ -44,7 +44,7 @@ async fn it_lives_on_and_logs_no_product_and_no_secret() {
                 assert_eq!(response["statusCode"], status, "{response}");
             }
             (Err(error), None) => assert!(!error.to_string().contains("canary"), "{error}"),
-            (answered, _) => panic!("{event} got {answered:?}"),
+            (response, _) => panic!("{event} got {response:?}"),
         }
     }
     // A byte that is not UTF-8, and half a surrogate pair.

@@ -5,7 +5,7 @@ use std::env;
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use documentation::{Product, answer};
+use documentation::{Product, respond};
 use lambda_http::{Body, Error, Request, Response, run, service_fn, tracing};
 
 async fn create(client: &Client, request: Request) -> Result<Response<Body>, Error> {
@@ -22,7 +22,7 @@ async fn create(client: &Client, request: Request) -> Result<Response<Body>, Err
         .item("price", AttributeValue::N(product.price.clone()))
         .send()
         .await?;
-    answer(201, serde_json::to_string(&product)?)
+    respond(201, serde_json::to_string(&product)?)
 }
 
 #[tokio::main]

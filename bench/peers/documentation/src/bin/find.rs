@@ -5,7 +5,7 @@ use std::env;
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use documentation::{Product, answer};
+use documentation::{Product, respond};
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn, tracing};
 
 async fn find(client: &Client, request: Request) -> Result<Response<Body>, Error> {
@@ -18,7 +18,7 @@ async fn find(client: &Client, request: Request) -> Result<Response<Body>, Error
         .send()
         .await?;
     let Some(item) = found.item else {
-        return answer(404, r#"{"message":"not found"}"#.to_owned());
+        return respond(404, r#"{"message":"not found"}"#.to_owned());
     };
     let text = |name: &str| Some(item.get(name)?.as_s().ok()?.clone());
     let product = Product {
@@ -27,7 +27,7 @@ async fn find(client: &Client, request: Request) -> Result<Response<Body>, Error
         description: text("description").ok_or("no description")?,
         price: item["price"].as_n().map_err(|_| "no price")?.clone(),
     };
-    answer(200, serde_json::to_string(&product)?)
+    respond(200, serde_json::to_string(&product)?)
 }
 
 #[tokio::main]
