@@ -62,7 +62,7 @@ test-hostile: build-tools ## Send the requests that schemathesis generates from 
 
 test-clients: build-tools ## Check the contract against the last release, and walk through the API with newman and generated clients
 	$(BUILD)
-	node --test $(addprefix tests/clients/,contract.test.mjs typescript.test.mjs walk.test.mjs)
+	node --test $(addprefix tests/clients/,contract.test.mjs publish.test.mjs typescript.test.mjs walk.test.mjs)
 	python3 -m unittest discover --start-directory tests/clients --pattern '*_test.py'
 
 test-cargo-lambda: build-tools ## Run the README's commands for `cargo lambda`

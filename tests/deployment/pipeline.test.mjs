@@ -161,7 +161,9 @@ test('an artifact keeps its whole name in its key, by which the roles know it', 
       if (read.length > 1) assert.equal(Configuration.PrimarySource, 'Source', action.Name);
       written.push(...OutputArtifacts.map(({ Name }) => Name));
     }
-    assert.deepEqual(written, ['Source', 'Package']);
+    const docs = ['Docs', 'StageDocs', 'ProdDocs'].filter((name) => written.includes(name));
+    assert.deepEqual(written, ['Source', 'Package', ...docs]);
+    assert.equal(docs.length, actionsOf(of).filter(({ Name }) => Name === 'Test').length);
     // CodePipeline cuts it after 10 characters.
     for (const name of written) assert.ok(name.length <= 10, name);
   }

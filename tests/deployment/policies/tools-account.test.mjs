@@ -198,28 +198,34 @@ const artifact = artifactOf('Source');
 const reads = (who, name) => [who, ['s3:GetObject', 's3:GetObjectVersion'], artifactOf(name)];
 const stores = (who, name) => [who, 's3:PutObject', artifactOf(name)];
 const planRole = role(stages.PROD.DeployRole);
-fact('Build writes the package and nothing else that Deploy works with; Deploy and Test write nothing', {
-  allowed: [
-    stores(pipelineRole, 'Source'),
-    ...['Source', 'Package'].map((name) => reads(pipelineRole, name)),
-    reads(buildRole, 'Source'),
-    stores(buildRole, 'Package'),
-    ...[deployRole, planRole].flatMap((who) => ['Source', 'Package'].map((name) => reads(who, name))),
-    reads(testRole, 'Source'),
-  ],
-  denied: [
-    stores(buildRole, 'Source'),
-    reads(buildRole, 'Package'),
-    stores(pipelineRole, 'Package'),
-    reads(testRole, 'Package'),
-    ...[deployRole, planRole, testRole].flatMap((who) => ['Source', 'Package'].map((name) => stores(who, name))),
-    ...[pipelineRole, buildRole, deployRole, testRole].flatMap((who) => [
-      [who, ['s3:GetObject', 's3:PutObject'], `${ArtifactBucket.Arn}/cache/x1y2z3`],
-      [who, 's3:PutObject', `${ArtifactBucket.Arn}/product-catalog-serv/Other/x1y2z3`],
-      [who, 's3:ListBucket', ArtifactBucket.Arn],
-    ]),
-  ],
-});
+fact(
+  'Build writes the package and nothing else that Deploy works with; Deploy writes nothing, and Test what nobody reads',
+  {
+    allowed: [
+      stores(pipelineRole, 'Source'),
+      ...['Source', 'Package'].map((name) => reads(pipelineRole, name)),
+      reads(buildRole, 'Source'),
+      stores(buildRole, 'Package'),
+      ...[deployRole, planRole].flatMap((who) => ['Source', 'Package'].map((name) => reads(who, name))),
+      reads(testRole, 'Source'),
+      ...['Docs', 'StageDocs', 'ProdDocs'].map((name) => stores(testRole, name)),
+    ],
+    denied: [
+      stores(buildRole, 'Source'),
+      reads(buildRole, 'Package'),
+      stores(pipelineRole, 'Package'),
+      reads(testRole, 'Package'),
+      ...[buildRole, deployRole, planRole].map((who) => stores(who, 'Docs')),
+      ...[pipelineRole, buildRole, deployRole, planRole].map((who) => reads(who, 'Docs')),
+      ...[deployRole, planRole, testRole].flatMap((who) => ['Source', 'Package'].map((name) => stores(who, name))),
+      ...[pipelineRole, buildRole, deployRole, testRole].flatMap((who) => [
+        [who, ['s3:GetObject', 's3:PutObject'], `${ArtifactBucket.Arn}/cache/x1y2z3`],
+        [who, 's3:PutObject', `${ArtifactBucket.Arn}/product-catalog-serv/Other/x1y2z3`],
+        [who, 's3:ListBucket', ArtifactBucket.Arn],
+      ]),
+    ],
+  },
+);
 
 const decrypts = (who) => [who, ['kms:Decrypt', 'kms:DescribeKey'], Key.Arn, { policy: Key.KeyPolicy }];
 const encryptsWith = (who) => [who, 'kms:GenerateDataKey', Key.Arn, { policy: Key.KeyPolicy }];
@@ -227,10 +233,10 @@ const hands = (who) => [reads(who, 'Source'), [who, 's3:GetBucketLocation', Arti
 fact('the roles hand on artifacts, in one bucket and with one key, with which those encrypt who store', {
   allowed: [
     ...[pipelineRole, buildRole, deployRole, testRole].flatMap(hands),
-    ...[pipelineRole, buildRole].map(encryptsWith),
+    ...[pipelineRole, buildRole, testRole].map(encryptsWith),
   ],
   denied: [
-    ...[deployRole, testRole].map(encryptsWith),
+    encryptsWith(deployRole),
     ...[pipelineRole, buildRole, deployRole, testRole].flatMap((who) => [
       [who, 's3:GetObject', 'arn:aws:s3:::another-bucket/x'],
       [who, 's3:ListBucket', ArtifactBucket.Arn],
