@@ -88,7 +88,7 @@ test-deployment: tools ## Test the policies, packages and scripts of the deploym
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
-rehearse: tools ## Play a push to master, end to end, on two emulated AWS accounts (KEEP=1 keeps them running, PICTURE=file draws it, RECEIVED=1 takes what `make test` built)
+rehearse: tools ## Play pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, PICTURE=file draws it, RECEIVED=1 takes what `make test` built, ONLY=1 or ONLY=3 plays the pipeline for one stage or for three)
 	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee >(cat >&2) | .venv/bin/python scripts/picture.py $(PICTURE))
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)

@@ -10,7 +10,8 @@ from rich.text import Text
 
 STEP = re.compile(r" *\d+\. ")
 TELLING = re.compile(
-    r"A push|Rehearsed|.*(refused: |rule matches|has 256 MB|secrets were|actions are|no stack is left|\"id\")"
+    r"A push|One build|Rehearsed|.*(refused: |rule matches|has 256 MB|secrets were|actions are|no stack is left|\"id\""
+    r"|Changes: |client got|responses were wrong)"
 )
 
 console = Console(record=True, width=118, file=io.StringIO(), highlight=False)

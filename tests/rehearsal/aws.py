@@ -1,4 +1,4 @@
-"""AWS on this machine: two accounts of an emulator on loopback, over TLS, with IAM enforced."""
+"""AWS on this machine: accounts of an emulator on loopback, over TLS, with IAM enforced."""
 
 import contextlib
 import functools
@@ -25,16 +25,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = "111111111111"
 TARGET = "222222222222"
 STAGES = {"DEV": TARGET, "STAGE": "333333333333", "PROD": "444444444444"}
-# An administrator of each account.
-PROFILES = {"tools": TOOLS, "target": TARGET, **{stage.lower(): account for stage, account in STAGES.items()}}
 # Not the region of most examples, so that one written into a file is noticed.
 REGION = "eu-central-1"
 # Not the name in serverless.yml, for the same reason.
 NAME = "catalog" if strict("name") else "product-catalog-service"
 SERVICE = f"{NAME}-DEV"
-PIPELINE = f"{NAME}-pipeline-DEV"
 # Seconds of a minute in which CodeDeploy shifts traffic.
-SHIFT_MINUTE = 0.3
+SHIFT_MINUTE = 0.4
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 
@@ -62,6 +59,7 @@ class Aws:
         self.session = Session()
 
     def start(self):
+        self.folder.mkdir(parents=True)
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.ca)
         names = ("localhost", "*.localhost", "127.0.0.1", f"*.execute-api.{REGION}.amazonaws.com")
@@ -106,6 +104,7 @@ class Aws:
     def stop(self):
         if self.server:
             end(self.server)
+            self.server = None
 
     def environment(self, credentials: dict) -> dict:
         """What a command needs to reach this AWS with these credentials, and no other."""
@@ -213,6 +212,11 @@ class Aws:
         """The address of an API for those who ask it by another name than curl."""
         _, _, host, stage = endpoint.split("/")
         return f"{self.url}/restapis/{host.split('.')[0]}/{stage}/_user_request_"
+
+    def calls(self, account: str) -> int:
+        """How many calls an account has recorded, without those of its administrator."""
+        events = self.call(root_of(account), "cloudtrail", "lookup_events")["Events"]
+        return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != account for each in events)
 
     def said(self, of: str) -> list:
         """What the emulator has written to its log, since the last time, of something."""

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from aws import NAME, REGION, STAGES, Aws, root_of
 
 PAUSE = 0.05  # Seconds.
-PRODUCT = {"id": "1001", "title": "Amazon Echo", "description": "Smart speaker", "price": "89.99"}
+PRODUCT = {"id": "called", "title": "Called every 50 ms", "description": "", "price": "1.00"}
 
 
 class Client:

@@ -17,7 +17,7 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, ge
 from ministack.services import cloudwatch, lambda_svc
 from ministack.services.cloudformation import _stacks, provisioners, stacks
 
-from extending import Refused, may, provide, serve, trusts
+from extending import Refused, as_in_the_api, may, provide, serve, trusts
 
 MINUTE = float(os.environ.get("SHIFT_MINUTE", "60"))
 applications, groups = AccountRegionScopedDict(), AccountRegionScopedDict()
@@ -71,7 +71,7 @@ def update_group(name, old, properties, *_):
     if not trusts(role, "codedeploy.amazonaws.com"):
         raise ValueError(f"AWS CodeDeploy cannot assume the role {role}")
     paces(properties["DeploymentConfigName"])
-    groups[application, properties["DeploymentGroupName"]] = properties
+    groups[application, properties["DeploymentGroupName"]] = as_in_the_api(properties)
     return properties["DeploymentGroupName"], {}
 
 
@@ -100,12 +100,7 @@ def shift(physical_id, old, new, stack_name, logical_id=None):
         for name, each in policy["CodeDeployLambdaAliasUpdate"].items()
     }
     group = groups[named["ApplicationName"], named["DeploymentGroupName"]]
-    deployment = Deployment(group, physical_id, new["FunctionVersion"])
-    try:
-        deployment.run(named.get("BeforeAllowTrafficHook"))
-    except ValueError as why:
-        deployment.put_back()
-        raise ValueError(f"Rollback successful. {why}") from why
+    Deployment(group, physical_id, new["FunctionVersion"]).run(named.get("BeforeAllowTrafficHook"))
     return physical_id, {"AliasArn": physical_id}
 
 
@@ -114,26 +109,38 @@ class Deployment:
         *_, function, name = alias_arn.split(":")
         self.group, self.arn, self.version = group, alias_arn, version
         self.function_arn = alias_arn.removesuffix(f":{name}")
-        self.id = f"d-{new_uuid()[:9].upper()}"
+        self.id = f"d-{new_uuid()[-9:].upper()}"
         self.alias = lambda_svc._functions[function]["aliases"][name]
         self.former = copy.deepcopy(self.alias)
-        watched = group.get("AlarmConfiguration", {})
-        self.alarms = [each["Name"] for each in watched.get("Alarms", [])] if watched.get("Enabled") else []
+        pace = group["deploymentConfigName"].removeprefix("CodeDeployDefault.")
+        self.steps = [f"{function}:{name} {self.former['FunctionVersion']} -> {version}, {pace}"]
+        watched = group.get("alarmConfiguration", {})
+        self.alarms = [each["name"] for each in watched.get("alarms", [])] if watched.get("enabled") else []
 
     def run(self, hook: str | None):
+        """Gives the alias its new version, or says why not."""
+        try:
+            self.check_and_shift(hook)
+        except ValueError as why:
+            self.alias.update({"RoutingConfig": {}, **self.former}, RevisionId=new_uuid())
+            self.steps.append(f"back to {self.former['FunctionVersion']}: {why}")
+            raise ValueError(f"Rollback successful. {why}") from why
+        finally:
+            print(f"CodeDeploy (our emulation), {self.id}: {'; '.join(self.steps)}", flush=True)
+
+    def check_and_shift(self, hook: str | None):
         self.asks("lambda:GetAlias", self.arn, self.function_arn)
-        self.say(f"{self.former['FunctionVersion']} -> {self.version}, {self.group['DeploymentConfigName']}")
         if hook:
             self.ask(hook)
         self.watch()
-        for share, minutes in paces(self.group["DeploymentConfigName"]):
+        for share, minutes in paces(self.group["deploymentConfigName"]):
             self.give({"RoutingConfig": {"AdditionalVersionWeights": {self.version: share}}})
             until = time.monotonic() + minutes * MINUTE
             while time.monotonic() < until:
                 self.watch()
                 time.sleep(0.1)
         self.give({"FunctionVersion": self.version, "RoutingConfig": {}})
-        self.say(f"all traffic goes to {self.version}")
+        self.steps.append("all of it")
 
     def ask(self, hook: str):
         """Invokes the function that tries the new version, and waits for what it says."""
@@ -146,7 +153,7 @@ class Deployment:
         record = lambda_svc._execution_record_for_config(function, configuration)
         lambda_svc._execute_function_with_config_scope(record, event)
         said = hooks.pop(execution)
-        self.say(f"the hook {hook} says {said}")
+        self.steps.append(f"{hook} says {said}")
         if said != "Succeeded":
             raise ValueError(f"The lifecycle event hook BeforeAllowTraffic, {hook}, said {said}")
 
@@ -167,21 +174,30 @@ class Deployment:
         self.asks("lambda:UpdateAlias", self.arn, self.function_arn)
         self.alias.update(routes, RevisionId=new_uuid())
         if "FunctionVersion" not in routes:
-            self.say(f"{self.share()} of the traffic goes to {self.version}")
-
-    def put_back(self):
-        self.alias.update({"RoutingConfig": {}, **self.former}, RevisionId=new_uuid())
-        self.say(f"all traffic goes to {self.alias['FunctionVersion']} again")
+            self.steps.append(f"{self.share()} of the traffic")
 
     def asks(self, action: str, *resources: str):
         """All of the resources, where AWS leaves open which one it asks about."""
-        role = self.group["ServiceRoleArn"]
+        role = self.group["serviceRoleArn"]
         for each in resources:
             if not may(role, action, each):
                 raise ValueError(f"{role} is not authorized to perform {action} on {each}")
 
-    def say(self, what: str):
-        print(f"CodeDeploy (our emulation) {self.id} {self.arn}: {what}", flush=True)
+
+def list_groups(asked: dict) -> dict:
+    names = [name for application, name in groups if application == asked["applicationName"]]
+    return {"applicationName": asked["applicationName"], "deploymentGroups": names}
+
+
+def get_group(asked: dict) -> dict:
+    return {"deploymentGroupInfo": groups[asked["applicationName"], asked["deploymentGroupName"]]}
+
+
+def change_group(asked: dict) -> dict:
+    group = groups[asked.pop("applicationName"), asked.pop("currentDeploymentGroupName")]
+    paces(asked.get("deploymentConfigName", group["deploymentConfigName"]))
+    group.update(asked)
+    return {}
 
 
 def put_status(asked: dict) -> dict:
@@ -211,4 +227,13 @@ provide(
     lambda name, properties: groups.pop((properties["ApplicationName"], name)),
 )
 provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"] = shift
-serve("codedeploy", "CodeDeploy_20141006", {"PutLifecycleEventHookExecutionStatus": put_status})
+serve(
+    "codedeploy",
+    "CodeDeploy_20141006",
+    {
+        "GetDeploymentGroup": get_group,
+        "ListDeploymentGroups": list_groups,
+        "PutLifecycleEventHookExecutionStatus": put_status,
+        "UpdateDeploymentGroup": change_group,
+    },
+)

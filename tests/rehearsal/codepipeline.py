@@ -5,7 +5,6 @@ import functools
 import json
 import os
 import pathlib
-import re
 import secrets
 import shutil
 import subprocess
@@ -16,33 +15,11 @@ import zipfile
 
 from aws import REGION, ROOT, TOOLS, Aws, Failed, expect, root_of
 from codebuild import Project, environment_of, unzip
+from execution import Execution, answers
 from guide import REPOSITORY, Guide
+from received import RECEIVED
 from report import Report
 from strict import strict
-
-
-class Execution:
-    """One run of a pipeline, with artifacts and variables of its own."""
-
-    def __init__(self, structure: list, kind: str = "STANDARD"):
-        self.id, self.structure, self.kind = str(uuid.uuid4()), structure, kind
-        self.began, self.status = time.time(), "InProgress"
-        self.artifacts = {}  # Their keys.
-        self.variables = {}  # By namespace.
-        self.stages = {}  # How each has ended.
-        self.commit = self.message = ""
-        self.received = None  # What its builds receive, if it is not what all builds do.
-
-    def resolved(self, value):
-        """A value of the pipeline's structure, with what #{Namespace.NAME} stands for in it."""
-        if isinstance(value, dict):
-            return {name: self.resolved(each) for name, each in value.items()}
-
-        def variable(found: re.Match) -> str:
-            expect(found[2] in self.variables.get(found[1], {}), f"{found[0]} has a value")
-            return self.variables[found[1]][found[2]]
-
-        return re.sub(r"#\{(\w+)\.(\w+)\}", variable, value) if isinstance(value, str) else value
 
 
 class CodePipeline:
@@ -185,10 +162,13 @@ class CodePipeline:
                 provider = action["actionTypeId"]["provider"]
                 perform = {"CodeBuild": self.perform_build, "Manual": self.wait_for_approval}[provider]
                 perform(execution, stage["name"], action, title)
-        except Failed:
+        except Failed as failed:
             self.ends(execution, stage["name"], "Failed")
             if stage.get("onFailure", {}).get("result") == "ROLLBACK" and execution.kind == "STANDARD":
-                self.roll_back_to_the_last(stage)
+                try:
+                    self.roll_back_to_the_last(stage)
+                except Failed as worse:
+                    raise Failed(f"{failed}, and then the rollback: {worse}") from worse
             raise
         self.ends(execution, stage["name"], "Succeeded")
 
@@ -237,37 +217,10 @@ class CodePipeline:
 
     def tell(self, approval: dict | None = None):
         """Leaves what CodePipeline would answer: pipelines.py."""
-        (self.folder / "codepipeline").mkdir(exist_ok=True)
-        summaries = [
-            {
-                "pipelineExecutionId": each.id,
-                "status": each.status,
-                "startTime": each.began,
-                "executionMode": "QUEUED",
-                "executionType": each.kind,
-                "sourceRevisions": [
-                    {"actionName": "Source", "revisionId": each.commit, "revisionSummary": each.message}
-                ],
-                "succeededIn": [name for name, status in each.stages.items() if status == "Succeeded"],
-            }
-            for each in self.executions
-            if each.commit
-        ]
-        states = []
-        for stage in self.stages:
-            name = stage["name"]
-            latest = next((each for each in self.executions if name in each.stages), None)
-            state = {"stageName": name, "actionStates": [approval[name]] if name in (approval or {}) else []}
-            if latest:
-                state["latestExecution"] = {"pipelineExecutionId": latest.id, "status": latest.stages[name]}
-            states.append(state)
-        for operation, answer in {
-            "GetPipelineState": {"pipelineName": self.name, "stageStates": states},
-            "ListPipelineExecutions": {"pipelineExecutionSummaries": summaries},
-            "PutApprovalResult": {"approvedAt": time.time()},
-            "RollbackStage": {"pipelineExecutionId": str(uuid.uuid4())},
-        }.items():
-            (self.folder / "codepipeline" / f"{self.name}.{operation}.json").write_text(json.dumps(answer))
+        folder = self.folder / "codepipeline"
+        folder.mkdir(exist_ok=True)
+        for operation, answer in answers(self.name, self.stages, self.executions, approval or {}).items():
+            (folder / f"{self.name}.{operation}.json").write_text(json.dumps(answer))
 
     def take(self, operation: str) -> list:
         """What was asked of CodePipeline since the last time."""
@@ -384,38 +337,6 @@ class CodePipeline:
         folder.mkdir(parents=True)
         unzip(self.fetched(name, credentials, execution), folder)
         return folder
-
-
-def receive_tools(source: pathlib.Path) -> str:
-    for folder in (".venv", "node_modules"):
-        if not (source / folder).exists():
-            (source / folder).symlink_to(ROOT / folder)
-    return "make tools"
-
-
-def receive_build(source: pathlib.Path) -> str:
-    built = [*sorted((ROOT / "dist").glob("*.zip")), *sorted((ROOT / "dist/debug").iterdir())]
-    expect(built, "make release has left zips and symbols in dist/")
-    for each in built:
-        copied = source / each.relative_to(ROOT)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(each, copied)
-    return "make release"
-
-
-# The commands of each buildspec that `make test` runs in this folder. `make verify` receives nothing.
-RECEIVED = {
-    "buildspec.yml": {
-        "make pipeline-tools": receive_tools,
-        "make secrets": lambda _: "make secrets",
-        "make advisories": lambda _: "nowhere: only make verify runs it",
-        "make test-api": lambda _: "make test-rust",
-        "bash scripts/build.sh": receive_build,
-        "make sbom": lambda _: "nowhere: only make verify runs it",
-    },
-    "buildspec-deploy.yml": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
-    "buildspec-test.yml": {"[[ $STAGE == PROD ]] || npm ci --ignore-scripts --no-audit --no-fund": receive_tools},
-}
 
 
 def now() -> str:

@@ -1,14 +1,17 @@
 """ministack, taught what the templates need and it does not know, and made as strict as a new account (strict.py).
 
 It learns the condition keys of the deployment role, cloudformation:RoleArn and the tags of an API key; that a key can
-be disabled; and that an alarm may watch an expression, which it does not compute: such an alarm is created, described
-and set, but never goes off by itself. pipelines.py and codedeploy.py add what it has nothing of.
+be disabled; that a function which is updated finishes what it has begun; and that an alarm may watch an expression,
+which it does not compute: such an alarm is created, described and set, but never goes off by itself. pipelines.py and
+codedeploy.py add the services that it lacks.
 """
 
 import collections
+import threading
+import time
 
 from ministack.app import main
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway_v1, cloudwatch_logs, dynamodb, iam, tagging
 from ministack.services.cloudformation import provisioners
@@ -23,6 +26,7 @@ update_api_key = apigateway_v1._update_api_key
 of_a_metric = provisioners._cw_metric_alarm_record
 handle_execute = apigateway_v1.handle_execute
 find_api_scope = apigateway_v1.find_api_scope
+kill_workers = lambda_runtime.kill_workers
 execution_roles = {}  # By account and stack.
 requests = collections.Counter()  # By API.
 
@@ -81,6 +85,18 @@ async def execute_once_it_is_known(api, *request):
     return status, {**headers, "X-Rehearsal-Version": codedeploy.answering.get()}, body
 
 
+def kill_once_they_are_idle(workers):
+    workers = [each for each in workers if each]
+
+    def wait_and_kill(busy):
+        while any(each.in_use for each in busy):
+            time.sleep(0.05)
+        kill_workers(busy)
+
+    kill_workers([each for each in workers if not each.in_use])
+    threading.Thread(target=wait_and_kill, args=([each for each in workers if each.in_use],), daemon=True).start()
+
+
 def needs(linked_role: str, service: str, types: tuple, has):
     """Lets CloudFormation create such resources only if its role may create the service-linked role that they need."""
 
@@ -123,6 +139,7 @@ iam_actions.request_tag_context = of_tags_and_role
 provisioners._cw_metric_alarm_record = of_a_metric_or_an_expression
 apigateway_v1._update_api_key = update_api_key_with_booleans
 apigateway_v1.find_api_scope = find_api_of_any_account
+lambda_runtime.kill_workers = kill_once_they_are_idle
 apigateway_v1.handle_execute = execute_once_it_is_known
 tagging._RESOURCE_TAG_COLLECTORS["apigateway"] = of_api_keys
 needs(

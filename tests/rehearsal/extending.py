@@ -38,6 +38,18 @@ def provide(each: str, create, update, delete):
     provisioners._RESOURCE_HANDLERS[each] = handlers
 
 
+def as_in_the_api(properties):
+    """Properties with the API's names, which begin in lower case. The parameters of an action are its provider's."""
+    if isinstance(properties, list):
+        return [as_in_the_api(each) for each in properties]
+    if isinstance(properties, dict):
+        return {
+            name[0].lower() + name[1:]: each if name == "Configuration" else as_in_the_api(each)
+            for name, each in properties.items()
+        }
+    return properties
+
+
 def may(role: str, action: str, resource: str, **context: str) -> bool:
     """Whether a role's policies, and its permissions boundary, allow an action."""
     account, name = get_account_id(), role.rsplit("/", 1)[1]

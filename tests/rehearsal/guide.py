@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from aws import ARCHITECTURE, NAME, PROFILES, REGION, ROOT, TARGET, TOOLS, Aws, Failed, expect
+from aws import ARCHITECTURE, NAME, REGION, ROOT, STAGES, TOOLS, Aws, Failed, expect
 from report import Report
 from strict import strict
 
@@ -15,9 +15,20 @@ GUIDE = "docs/deploy.md"
 REPOSITORY = "product-catalog-service"
 
 
+def is_complete(ran: set, pages: tuple, left_out: tuple = ()):
+    """Every command of these pages was run, but for some sections."""
+    for page in pages:
+        _, *sections = re.split(r"(?m)^## ", (ROOT / page).read_text())
+        for section in sections:
+            title = section.splitlines()[0]
+            for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
+                expect(block in ran or title in left_out, f"{page}, {title} was run: {block}")
+
+
 class Guide:
-    def __init__(self, aws: Aws, report: Report):
+    def __init__(self, aws: Aws, report: Report, accounts: dict):
         self.aws, self.report, self.folder = aws, report, aws.folder
+        self.accounts = {"tools": TOOLS, **accounts}  # By profile.
         self.clone = aws.folder / "clone"
         self.bare = aws.folder / "repositories" / REPOSITORY
         self.variables = {}
@@ -43,7 +54,7 @@ class Guide:
         )
         profiles = [
             f"[profile {name}]\naws_access_key_id = {account}\naws_secret_access_key = test\n"
-            for name, account in PROFILES.items()
+            for name, account in self.accounts.items()
         ]
         (self.folder / "aws.config").write_text("".join(profiles))
         (self.folder / ".curlrc").write_text(f'cacert = "{self.aws.ca}"\nconnect-to = "::127.0.0.1:{self.aws.port}"\n')
@@ -78,36 +89,42 @@ class Guide:
         """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
         self.run("1. Choose")
         chosen = self.left()
-        names = ("TOOLS_ACCOUNT", "TARGET_ACCOUNT", "AWS_REGION", "AWS_DEFAULT_REGION", "EXTERNAL_ID")
-        self.variables = {name: chosen[name] for name in names if name in chosen}
-        self.variables |= {"ARCHITECTURE": ARCHITECTURE, "SERVICE": NAME}
-        ours = {"TOOLS_ACCOUNT": TOOLS, "TARGET_ACCOUNT": TARGET, "AWS_REGION": REGION}
-        expect(ours.items() <= self.variables.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
+        ours = {f"{stage}_ACCOUNT": account for stage, account in STAGES.items()}
+        ours |= {"TOOLS_ACCOUNT": TOOLS, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        expect(ours.items() <= chosen.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
+        self.variables = {**ours, "EXTERNAL_ID": chosen["EXTERNAL_ID"]}
+        self.variables |= {"ARCHITECTURE": ARCHITECTURE, "SERVICE": NAME, "PIPELINE": NAME}
 
     def update(self):
-        """Updates all stacks, with another external id."""
-        self.run("Update")
+        """Updates all stacks of a pipeline for one stage, with another external id."""
+        self.run("Update", blocks=slice(1))
         self.variables["EXTERNAL_ID"] = self.left()["EXTERNAL_ID"]
+        self.run("Update", blocks=slice(1, 2), EXTERNAL_ID=self.external_id)
+        self.run("Update", blocks=slice(2, None))
+
+    @property
+    def external_id(self) -> str:
+        """What the accounts of the stage agree on."""
+        return f"{self.variables['EXTERNAL_ID']}-{self.variables['STAGE']}"
 
     def left(self) -> dict:
         """The variables that the last commands have left."""
         return dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
 
-    def run(self, title: str, page: str = GUIDE, blocks: slice = slice(None), **chosen: str) -> str:
+    def run(
+        self, title: str, page: str = GUIDE, blocks: slice = slice(None), choosing: tuple = ("", ""), **chosen: str
+    ) -> str:
         """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print.
 
-        Before them, it runs the commands that stand before all sections.
+        Before them, it runs the commands that stand before all sections. Of the words that the reader is to choose, the
+        first of `choosing` becomes the second.
         """
         preamble, *rest = re.split(r"(?m)^## ", (ROOT / page).read_text())
         sections = dict(each.split("\n", 1) for each in rest)
         found = re.findall(r"^```sh\n(.*?)^```", sections[title], re.M | re.S)[blocks]
         expect(found, f"{page}, {title} has commands")
         self.ran.update(found)
-        commands = "".join(re.findall(r"^```sh\n(.*?)^```", preamble, re.M | re.S) + found)
-        return self.shell(commands, f"{page}, {title}", page == GUIDE, **chosen)
-
-    def shell(self, commands: str, where: str, knows_the_region: bool = True, **chosen: str) -> str:
-        """Runs commands in the engineer's clone, with these variables: what they print."""
+        commands = "".join(re.findall(r"^```sh\n(.*?)^```", preamble, re.M | re.S) + found).replace(*choosing)
         for line in re.findall(r"^(?:[A-Z_]+=\$\()?((?:aws|git|curl) .*?)(?: \\)?$", commands, re.M):
             self.report.detail(f"$ {line}")
         since = time.monotonic()
@@ -115,23 +132,15 @@ class Guide:
         if strict("region"):  # The pages set what they need.
             del environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]
         environment |= self.variables | chosen
-        if strict("region") and not knows_the_region:
+        if strict("region") and page != GUIDE:
             environment.pop("AWS_DEFAULT_REGION", None)
         command = f"{commands}\nenv -0 >{self.folder}/variables"
         shell = ["bash", "-euo", "pipefail", "-c", command]
         done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise Failed(f"{where}: {(done.stderr or done.stdout).strip()}")
+            raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
         self.report.detail("done", since)
         return done.stdout
-
-    def is_complete(self, *pages: str):
-        """Every command of these pages was run."""
-        for page in pages:
-            _, *sections = re.split(r"(?m)^## ", (ROOT / page).read_text())
-            for section in sections:
-                for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
-                    expect(block in self.ran, f"{page}, {section.splitlines()[0]} was run: {block}")
 
     def git(self) -> dict:
         """git, to which this folder is CodeCommit."""

@@ -22,7 +22,7 @@ class Operations:
 
     def runbook(self):
         self.deployable = self.pipeline.deployable()
-        stage = {"STAGE": "DEV"}
+        stage = {"STAGE": "DEV", "PIPELINE_STAGE": "Deploy"}
         body = self.aws.call(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
         expect(
             f'"FunctionName","{SERVICE}-create"' in body and "${" not in body, "the dashboard names what was deployed"
@@ -45,6 +45,8 @@ class Operations:
         expect(request in line and "404" in line, f"the log has the response to request {request}: {line}")
         self.report.detail(f"request {request} is in the log, with the status 404")
 
+        self.drift(**stage)
+        self.roll_back(**stage)
         self.source_lines()
 
         self.correct(**stage)
@@ -61,7 +63,26 @@ class Operations:
         self.guide.run("A leaked API key", RUNBOOK, **stage)
         self.report.refused("finding with a key that was leaked", self.aws.curl(*find), '"status":403')
 
-        self.roll_back(**stage)
+        self.roll_back_to_commits(**stage)
+
+    def drift(self, **stage: str):
+        """What was changed by hand is listed: a function, and an alias."""
+        printed = self.guide.run("Look for drift", RUNBOOK, **stage).strip()
+        expect(printed.endswith("is as its template says"), f"nothing has drifted: {printed}")
+        function = {"FunctionName": f"{SERVICE}-find"}
+        live = self.aws.call(root_of(TARGET), "lambda", "get_alias", Name="live", **function)["FunctionVersion"]
+        for version, memory in (("1", 512), (live, 256)):
+            self.aws.call(root_of(TARGET), "lambda", "update_alias", Name="live", FunctionVersion=version, **function)
+            self.aws.call(root_of(TARGET), "lambda", "update_function_configuration", MemorySize=memory, **function)
+            if version == live:
+                continue
+            try:
+                said = self.guide.run("Look for drift", RUNBOOK, **stage)
+            except Failed as failed:
+                said = str(failed)
+            for each in ("/MemorySize", "has version 1"):
+                expect(each in said, f"the drift is listed: {said}")
+        self.report.detail("what was changed by hand is listed: a function's memory, and an alias that was moved")
 
     def correct(self, **stage: str):
         """A stored product is corrected, if it is valid and exists."""
@@ -89,6 +110,15 @@ class Operations:
         self.guide.run("Correct a product", RUNBOOK, PRODUCT=json.dumps(product | back), **signed, **url)
 
     def roll_back(self, **stage: str):
+        """A stage is deployed again with what a release was made of."""
+        last = self.pipeline.last
+        listed = self.guide.run("Roll back", RUNBOOK, slice(1), **stage)
+        expect(last.id in listed and last.commit in listed, f"CodePipeline lists what was deployed: {listed}")
+        self.guide.run("Roll back", RUNBOOK, slice(1, None), GOOD=last.id, **stage)
+        self.pipeline.is_brief = True
+        self.pipeline.roll_back_as_asked()
+
+    def roll_back_to_commits(self, **stage: str):
         """Whatever a bad push consisted of, the pipeline then has the files of the last good commit again."""
         for title, push in {
             "a commit": self.commit,
@@ -100,9 +130,7 @@ class Operations:
             good = self.pipeline.last.commit
             push()
             self.guide.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
-            listed = self.guide.run("Roll back", RUNBOOK, slice(1), **stage)
-            expect(good in listed, f"CodePipeline lists the commit that was deployed: {listed}")
-            self.guide.run("Roll back", RUNBOOK, slice(1, None), GOOD=good, **stage)
+            self.guide.run("Roll back to a commit", RUNBOOK, COMMIT=good, **stage)
             expect(self.guide.in_clone("git", "diff", good, "HEAD") == "", f"after {title}, the files are as before")
             expect(self.pipeline.pushed("master"), "a push of what was before starts the pipeline")
             self.report.detail(
@@ -127,10 +155,13 @@ class Operations:
     def source_lines(self):
         """The source line of an offset in a function that was deployed: one that no request can make panic."""
         dist = self.pipeline.unpacked("Package") / "dist"
-        symbols = next((dist / "debug").iterdir())
-        listed = subprocess.run(["nm", "--demangle", symbols], check=True, capture_output=True, text=True).stdout
-        [offset] = re.findall(r"(?m)^(\w+) t catalog::table::repository::to_product$", listed)[:1] or [None]
-        expect(offset, f"{symbols} names our functions")
+        found = {}
+        for symbols in (dist / "debug").iterdir():
+            listed = subprocess.run(["nm", "--demangle", symbols], check=True, capture_output=True, text=True).stdout
+            for offset in re.findall(r"(?m)^(\w+) [tT] catalog::table::repository::to_product$", listed):
+                found[symbols] = offset
+        expect(found, "the symbols name our functions")
+        symbols, offset = found.popitem()
         for zipped in dist.glob("*.zip"):
             unpacked = self.aws.folder / zipped.stem
             zipfile.ZipFile(zipped).extract("bootstrap", unpacked)

@@ -10,7 +10,7 @@ import pathlib
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region, new_uuid
 
-from extending import Refused, provide, serve
+from extending import Refused, as_in_the_api, provide, serve
 
 FOLDER = pathlib.Path(os.environ["HOME"]) / "codepipeline"
 pipelines, repositories = AccountRegionScopedDict(), AccountRegionScopedDict()
@@ -30,18 +30,6 @@ def update(name, old, properties, *_):
     version = pipelines.get(name, {}).get("version", 0) + 1
     pipelines[properties["Name"]] = {**as_in_the_api(properties), "version": version}
     return properties["Name"], {"Version": str(version)}
-
-
-def as_in_the_api(properties):
-    """The API's names begin in lower case. The parameters of an action are its provider's."""
-    if isinstance(properties, list):
-        return [as_in_the_api(each) for each in properties]
-    if isinstance(properties, dict):
-        return {
-            name[0].lower() + name[1:]: each if name == "Configuration" else as_in_the_api(each)
-            for name, each in properties.items()
-        }
-    return properties
 
 
 def create_repository(logical_id, properties, stack_name):

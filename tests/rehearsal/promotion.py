@@ -1,85 +1,52 @@
 """One build through DEV, STAGE and PROD, each an account of its own: releases that are good, and some that are not."""
 
-import json
 import pathlib
 import re
 import time
 
 import standins
-from aws import ARCHITECTURE, NAME, REGION, ROOT, STAGES, TOOLS, Aws, Failed, expect, root_of
+from aws import ARCHITECTURE, NAME, ROOT, STAGES, TOOLS, Aws, Failed, expect, root_of
 from client import Client
-from codepipeline import RECEIVED, CodePipeline
+from codepipeline import CodePipeline
 from guide import Guide
+from operations import RUNBOOK
+from received import RECEIVED
 from report import Report
 
-SET_UP = r"""
-aws --profile tools cloudformation deploy \
-  --stack-name "$SERVICE-pipeline" \
-  --template-file pipeline/pipeline.yml \
-  --capabilities CAPABILITY_NAMED_IAM \
-  --parameter-overrides ServiceName="$SERVICE" ExternalId="$EXTERNAL_ID" Architecture="$ARCHITECTURE" \
-    DevAccountID="$DEV_ACCOUNT" StageAccountID="$STAGE_ACCOUNT" ProdAccountID="$PROD_ACCOUNT"
-for STAGE in DEV STAGE PROD; do
-  aws --profile "${STAGE,,}" cloudformation deploy \
-    --stack-name "$SERVICE-execution-role-$STAGE" \
-    --template-file target-roles/execution-role.yml \
-    --capabilities CAPABILITY_NAMED_IAM \
-    --parameter-overrides ServiceName="$SERVICE" DeploymentEnvironment="$STAGE"
-  aws --profile "${STAGE,,}" cloudformation deploy \
-    --stack-name "$SERVICE-deployment-role-$STAGE" \
-    --template-file target-roles/deployment-role.yml \
-    --capabilities CAPABILITY_NAMED_IAM \
-    --parameter-overrides ServiceName="$SERVICE" ToolsAccountID="$TOOLS_ACCOUNT" DeploymentEnvironment="$STAGE" \
-      ExternalId="$EXTERNAL_ID-$STAGE"
-done
-"""
-PUSH = r"""
-git remote add codecommit "$(aws --profile tools cloudformation describe-stacks --stack-name "$SERVICE-pipeline" \
-  --query "Stacks[0].Outputs[?OutputKey=='OutCodeCommitRepoURL'].OutputValue" --output text)"
-git push --quiet codecommit HEAD:master
-"""
-APPROVE = r"""
-TOKEN=$(aws --profile tools codepipeline get-pipeline-state --name "$SERVICE" --output text \
-  --query "stageStates[?stageName=='Approval'].actionStates[] | [?actionName=='Approve'].latestExecution.token")
-aws --profile tools codepipeline put-approval-result --pipeline-name "$SERVICE" --stage-name Approval \
-  --action-name Approve --token "$TOKEN" --result "status=$ANSWER,summary=$WHY"
-"""
-ROLL_BACK = r"""
-GOOD=$(aws --profile tools codepipeline list-pipeline-executions --pipeline-name "$SERVICE" --output text \
-  --filter "succeededInStage={stageName=$STAGE}" \
-  --query "pipelineExecutionSummaries[?executionType=='STANDARD'] | [1].pipelineExecutionId")
-aws --profile tools codepipeline rollback-stage --pipeline-name "$SERVICE" --stage-name "$STAGE" \
-  --target-pipeline-execution-id "$GOOD"
-"""
+# The sections of the pages whose commands are run only if everything is.
+IN_FULL = ("A stopped release",)
 
 
 class Promotion:
-    def __init__(self, folder: pathlib.Path, work: pathlib.Path, report: Report):
+    def __init__(self, folder: pathlib.Path, work: pathlib.Path, report: Report, built: pathlib.Path):
+        self.built = built
+        work = work / "promotion"
+        work.mkdir(exist_ok=True)
         self.report, self.aws = report, Aws(folder, work / "aws.log")
-        self.guide = Guide(self.aws, report)
+        self.guide = Guide(self.aws, report, STAGES)
         self.pipeline = CodePipeline(self.aws, self.guide, report, work, NAME)
         self.pipeline.is_brief = True
         self.pipeline.decide = self.approve
-        self.builds(standins.good(1))
 
-    def play(self, everything: bool):
-        """The stories, or two of them."""
+    def play(self, is_full: bool):
+        """The stories, or the first two of them."""
         accounts = ", ".join(f"{stage} {account}" for stage, account in STAGES.items())
         self.report.say(f"\nOne build for three stages, on four emulated AWS accounts: tools {TOOLS}, {accounts}")
         self.set_up()
-        if everything:
+        self.builds(standins.good(self.built, 1))
+        if is_full:
             self.migrate()
         else:
             self.report.step("Push to master: one build is deployed and tested in three accounts that have nothing yet")
             self.push("the first release")
         self.is_one_release()
         self.rejected()
-        if everything:
+        if is_full:
             self.fails_in_dev()
             self.two_at_once()
             self.roll_back()
             self.other_zips()
-        self.remove()
+            self.remove()
 
     def set_up(self):
         self.report.step("Tools account: create the pipeline; in each stage's account, its roles")
@@ -87,17 +54,14 @@ class Promotion:
         self.aws.start()
         self.guide.prepare()
         self.report.detail(self.aws.url, since)
-        accounts = {f"{stage}_ACCOUNT": account for stage, account in STAGES.items()}
-        self.guide.variables = {
-            **accounts,
-            "TOOLS_ACCOUNT": TOOLS,
-            "SERVICE": NAME,
-            "ARCHITECTURE": ARCHITECTURE,
-            "EXTERNAL_ID": "the-rehearsal-of-three-stages",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-        }
-        self.guide.shell(SET_UP, "the stacks of three stages")
+        self.guide.choose()
+        self.guide.run("2. The pipeline, in the tools account")
+        for stage in STAGES:
+            self.guide.run("3. The roles, in the account of each stage", STAGE=stage)
+        self.guide.run("7. Be told when something is wrong", EMAIL="engineers@example.com")
+        # DEV takes 5 requests a second, the client sends 20.
+        self.change("requestsPerSecond: 5\n    burst: 10\n", "requestsPerSecond: 100\n    burst: 200\n")
+        self.guide.in_clone("git", "commit", "--quiet", "--all", "--message", "More requests for DEV")
         names = [stage["name"] for stage in self.pipeline.stages]
         expect(
             names == ["Source", "Build", "DEV", "STAGE", "Approval", "PROD"], f"the pipeline has all stages: {names}"
@@ -118,7 +82,7 @@ class Promotion:
 
     def rejected(self):
         self.report.step("Push a release that the check rejects, under a client")
-        self.builds(standins.wrong("DEV", knows_the_smoke_test=False))
+        self.builds(standins.wrong(self.built, "DEV", knows_the_smoke_test=False))
         with Client(self.aws, "DEV") as client:
             said = self.fails("a release that the check rejects")
         self.report.refused("a release that the check rejects", said, "DEV, Deploy ended with exit code 1")
@@ -130,7 +94,7 @@ class Promotion:
 
     def fails_in_dev(self):
         self.report.step("Push a release that the check accepts, and whose test fails in DEV")
-        self.builds(standins.wrong("DEV", knows_the_smoke_test=True))
+        self.builds(standins.wrong(self.built, "DEV", knows_the_smoke_test=True))
         with Client(self.aws, "PROD") as client:
             said = self.fails("a release that fails in DEV")
         self.report.refused("a release whose test fails in DEV", said, "DEV, Test ended with exit code")
@@ -151,28 +115,91 @@ class Promotion:
                 self.commit(message)
                 executions.append(self.pipeline.start())
             good, bad = executions
-            good.received = receiving(standins.good(2))
-            bad.received = receiving(standins.wrong("PROD", knows_the_smoke_test=True))
+            good.received = receiving(standins.good(self.built, 2))
+            bad.received = receiving(standins.wrong(self.built, "PROD", knows_the_smoke_test=True))
             ends = self.pipeline.run_all(executions, "release")
         self.report.detail(f"PROD's client got {client}")
         expect(ends[0] == "", f"the good release reaches PROD: {ends[0]}")
         self.report.refused("a release that its alarm detects", ends[1], "PROD, Deploy ended with exit code 1")
+        share, [version] = len(client.wrong) / len(client.seen), {each[1] for each in client.wrong}
+        expect(share <= 0.1, f"at most the canary's share of the responses was wrong: {share:.1%}")
+        expect(all(is_right for *_, is_right in client.seen[-50:]), "then none was wrong")
+        self.report.detail(f"{share:.1%} of the responses were wrong, all of version {version}")
 
     def roll_back(self):
-        self.report.step("Roll PROD back to the release before, by command, under a client")
+        self.report.step("Roll PROD back to the release before, by command, while its alarm is on, under a client")
+        paces = (
+            {"WATCH": "false", "PACE": "LambdaAllAtOnce"},
+            {"WATCH": "true", "PACE": "LambdaCanary10Percent15Minutes"},
+        )
         with Client(self.aws, "PROD") as client:
-            self.guide.shell(ROLL_BACK, "rolling back", STAGE="PROD")
+            client.set_alarm("ALARM")  # As after a bad release that has reached everyone.
+            self.guide.run("A stopped release", RUNBOOK, STAGE="PROD", **paces[0])
+            listed = self.guide.run("Roll back", RUNBOOK, slice(1), STAGE="PROD").splitlines()
+            releases = [line.split() for line in listed if "STANDARD" in line]
+            self.guide.run("Roll back", RUNBOOK, slice(1, None), STAGE="PROD", GOOD=releases[1][0])
             self.pipeline.roll_back_as_asked()
+            client.set_alarm("OK")
+            self.guide.run("A stopped release", RUNBOOK, STAGE="PROD", **paces[1])
         self.report.detail(f"PROD's client got {client}")
         expect(client.wrong == [], "no response was wrong")
 
     def other_zips(self):
-        self.report.step("Deploy a package with other zips")
+        """Neither a release of other zips, nor one whose number was made to fit, gets as far as an upload."""
+        self.report.step("Deploy a package with other zips than it was made for")
+        folder = self.pipeline.deployable()
+        project = self.pipeline.project("PROD", "Deploy")
+        standins.good(self.built, 3)(folder)
+        before = self.aws.calls(STAGES["PROD"])
+        for story, release, why in (
+            ("zips of another release", self.pipeline.last.variables["Build"]["RELEASE"], "has the zips of release"),
+            ("zips that the package was not made for", "", "packaged as"),
+        ):
+            given = project.credentials | project.environment | {"RELEASE": release}
+            done = self.aws.run(given, "bash", "scripts/deploy.sh", cwd=folder)
+            expect(done.returncode == 1, "it ends the deployment")
+            self.report.refused(story, done.stderr, why)
+        expect(self.aws.calls(STAGES["PROD"]) == before, "nothing was asked of the account, so nothing was uploaded")
 
     def remove(self):
-        self.report.step("Remove everything")
+        self.report.step("Remove everything: the stages, then the pipeline")
+        self.guide.run("Remove it")
+        self.aws.call(root_of(TOOLS), "cloudformation", "delete_stack", StackName=f"{NAME}-delivery")
+        for account in (TOOLS, *STAGES.values()):
+            expect(self.aws.stacks(account) == [], f"no stack is left in {account}")
+        self.report.detail("no stack is left in any account")
 
     # ---- What the stories do ----
+
+    def is_one_release(self):
+        """Every stage has told the number of the same zips."""
+        number = self.pipeline.last.variables["Build"]["RELEASE"]
+        logs = [f"{stage.lower()}-{action}" for stage in STAGES for action in ("deploy", "test")]
+        for log in ("build", "approval-plan", *logs):
+            told = set(re.findall(r"^Release (\w+)", (self.pipeline.work / f"{log}.log").read_text(), re.M))
+            expect(told == {number}, f"{log} tells of release {number}: {told}")
+        self.report.detail(f"every stage has told of release {number}")
+
+    def change(self, old: str, new: str):
+        stack = self.guide.clone / "serverless.yml"
+        expect(stack.read_text().count(old) == 1, f"serverless.yml has {old}")
+        stack.write_text(stack.read_text().replace(old, new))
+
+    def deploy_without_versions(self):
+        """What DEV has of an earlier release: an API whose functions are called without an alias."""
+        self.change("versionFunctions: true", "versionFunctions: false")
+        self.change("  - ./scripts/osls/traffic.js\n", "")
+        standins.good(self.built, 0)(self.guide.clone)
+        (self.guide.clone / "node_modules").symlink_to(ROOT / "node_modules")
+        parameters = (
+            f"cfnRoleArn=arn:aws:iam::{STAGES['DEV']}:role/cf-execution-role-serverless-DEV",
+            f"architecture={ARCHITECTURE}",
+        )
+        given = [word for each in parameters for word in ("--param", each)]
+        osls = str(ROOT / "node_modules/.bin/osls")
+        deployed = self.aws.run(root_of(STAGES["DEV"]), osls, "deploy", "--stage", "DEV", *given, cwd=self.guide.clone)
+        expect(deployed.returncode == 0, f"the earlier release is deployed: {deployed.stderr}")
+        self.guide.in_clone("git", "checkout", "--quiet", "serverless.yml")
 
     def builds(self, zips):
         self.pipeline.received = RECEIVED | {
@@ -180,7 +207,7 @@ class Promotion:
         }
 
     def approve(self):
-        self.guide.shell(APPROVE, "approving", ANSWER="Approved", WHY="The change is expected")
+        self.guide.run("6. Approve")
 
     def commit(self, message: str):
         self.guide.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", message)
@@ -191,13 +218,14 @@ class Promotion:
         if self.pipeline.executions:
             self.commit(f'Deploy "{title}"')
         else:
-            self.guide.shell(PUSH, "the push")
+            self.guide.run("4. Push")
         self.pipeline.run(title)
 
     def fails(self, title: str) -> str:
         try:
             self.push(title)
         except Failed as failed:
+            expect(self.pipeline.executions[0].status == "Succeeded", f"the rollback after it succeeds: {failed}")
             return str(failed)
         raise Failed(f"{title} reached PROD")
 

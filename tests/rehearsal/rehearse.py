@@ -1,8 +1,10 @@
-"""A push to master, whole, on two emulated AWS accounts: `make rehearse`.
+"""A push to master, whole, on emulated AWS accounts: `make rehearse`.
 
 It does what docs/deploy.md says, and docs/runbook.md and docs/migrate.md, by running the commands in them, and plays
 what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real
 thing. With RECEIVED=1, as in `make test`, the builds receive what was installed, tested and built in this folder.
+The first part is a pipeline for one stage, the second one for three (promotion.py), of which `make test` plays the
+beginning. ONLY=1 or ONLY=3 plays one of them.
 """
 
 import fcntl
@@ -13,20 +15,26 @@ import sys
 import tempfile
 import time
 
-from aws import ARCHITECTURE, REGION, ROOT, SERVICE, TARGET, TOOLS, Aws, Failed, expect
+from aws import ARCHITECTURE, REGION, ROOT, SERVICE, SHIFT_MINUTE, TARGET, TOOLS, Aws, Failed, expect
 from codepipeline import CodePipeline
-from guide import GUIDE, Guide
+from guide import GUIDE, Guide, is_complete
 from operations import MIGRATION, RUNBOOK, Operations
+from promotion import IN_FULL, Promotion
 from report import Report
 from stories import ORIGIN, Stories
 from strict import SWITCHES, strict
 
 NOT_SHOWN = """
-  Not shown here, because the emulator does not run CodeCommit, CodePipeline and CodeBuild:
+  Not shown here, because the emulator does not run CodeCommit, CodePipeline, CodeBuild and CodeDeploy:
     - whether they work with these roles and images, and nobody else can use the roles: tests/deployment/policies asks
       an evaluator
     - the execution role and who can pass it, which the emulator enforces only for service-linked roles: the same tests
       ask the evaluator, and compare the role with the permissions in CloudFormation's resource schemas
+    - CodeDeploy: what has its name here is our emulation. It shifts the aliases of a stack one after the other, in
+      {minute} s for a minute, and asks IAM only for what AWS documents: tests/rehearsal/codedeploy.py
+    - how soon CloudWatch sets a release's alarm: here the client does, when two of its last 100 responses are wrong
+    - CodePipeline's queue and rollbacks, which are played as AWS documents them: tests/rehearsal/codepipeline.py
+    - the build of STAGE's tests: they are those of this folder
     - API Gateway's limits, logs, traces, latency, TLS policy and compression: the emulator at most stores the settings
     - whether an alarm goes off by itself, and its topic's key and policy allow it: the same tests
     - whether a restored table has its earlier content: the emulator copies the current one
@@ -38,14 +46,14 @@ NOT_SHOWN = """
 
 
 class Rehearsal:
-    def __init__(self, folder: pathlib.Path, work: pathlib.Path):
-        self.began = time.monotonic()
-        self.report = Report()
+    def __init__(self, folder: pathlib.Path, work: pathlib.Path, report: Report, built: pathlib.Path):
+        self.report, self.built = report, built
         self.aws = Aws(folder, work / "aws.log")
-        self.guide = Guide(self.aws, self.report)
+        # A second stage is in the same account.
+        self.guide = Guide(self.aws, self.report, {"DEV": TARGET, "PROD": TARGET})
         self.pipeline = CodePipeline(self.aws, self.guide, self.report, work, SERVICE)
 
-    def play(self):
+    def play(self, is_full: bool):
         stories = Stories(self.aws, self.guide, self.pipeline, self.report)
         operations = Operations(self.aws, self.guide, self.pipeline, self.report)
         self.report.say(f"A push to master, on two emulated AWS accounts: tools {TOOLS}, target {TARGET}, {REGION}")
@@ -60,11 +68,12 @@ class Rehearsal:
         self.report.step("Choose, as docs/deploy.md does")
         self.guide.choose()
         self.report.step("Tools account: create the pipeline")
-        self.guide.run("2. The pipeline, in the tools account")
+        self.guide.run("One pipeline for one stage", STAGE="DEV", TARGET_ACCOUNT=TARGET)
+        self.guide.variables |= {"STAGE": "DEV", "PIPELINE": SERVICE}
         names = [stage["name"] for stage in self.pipeline.stages]
         expect(names == ["Source", "Build", "Deploy"], f"the pipeline has a source, a build and a deployment: {names}")
-        self.report.step("Target account: create the deployment role and CloudFormation's execution role")
-        self.guide.run("3. Two roles, in the target account")
+        self.report.step("Target account: create the roles that deploy and test, and CloudFormation's execution role")
+        self.guide.run("3. The roles, in the account of each stage")
 
         if strict("early"):
             self.report.step("CodePipeline starts the new pipeline by itself, before anything was pushed")
@@ -78,6 +87,8 @@ class Rehearsal:
         expect(self.pipeline.pushed("master"), "a push to master starts the pipeline")
         self.report.detail("EventBridge's rule matches, and starts the pipeline")
         self.pipeline.run("what was pushed")
+        if is_full:
+            self.built = self.pipeline.unpacked("Package") / "dist"
 
         self.report.step("Create a product and find it")
         for response in self.guide.run("5. Create a product and find it").replace("}{", "}\n{").splitlines():
@@ -113,7 +124,7 @@ class Rehearsal:
         stories.pages()
 
         self.report.step("Update the stacks, and give the deployment role another external id")
-        former = self.guide.variables["EXTERNAL_ID"]
+        former = self.guide.external_id
         self.guide.update()
         self.pipeline.described_project.cache_clear()
         self.report.step("Try what must be refused")
@@ -136,23 +147,18 @@ class Rehearsal:
         if os.environ.get("KEEP"):
             self.keep()
         self.report.step("Remove everything, in the order of the guide")
-        self.guide.run("Remove it")
+        self.guide.run("Remove it", choosing=("DEV STAGE PROD", "DEV"))
         for account in (TOOLS, TARGET):
             expect(self.aws.stacks(account) == [], f"no stack is left in {account}")
         self.report.detail("no stack is left in either account")
         stories.logs_of_others()
-        if all(map(strict, SWITCHES)):
-            self.guide.is_complete(GUIDE, RUNBOOK, MIGRATION)
-            self.report.detail("every command of the guide, the runbook and the migration was run")
-        self.report.say(NOT_SHOWN.format(architecture=ARCHITECTURE))
-        self.report.say(f"\nRehearsed in {time.monotonic() - self.began:.0f} s.")
 
     def keep(self):
         curl = f'curl --cacert {self.aws.ca} --connect-to "::127.0.0.1:{self.aws.port}"'
         self.report.say(f"\nIt is kept until Ctrl-C. Try it:\n\n  {curl} {self.pipeline.endpoint}/product/find/1001\n")
         config = f"AWS_CONFIG_FILE={self.aws.folder}/aws.config AWS_CA_BUNDLE={self.aws.ca}"
         self.report.say(f"  {config} AWS_ENDPOINT_URL={self.aws.url} \\")
-        self.report.say(f"    aws --profile target --region {REGION} cloudformation list-stacks\n")
+        self.report.say(f"    aws --profile DEV --region {REGION} cloudformation list-stacks\n")
         try:
             signal.pause()
         except KeyboardInterrupt:
@@ -175,9 +181,9 @@ def main() -> int:
             print(f"Another rehearsal runs in {work}: wait for its end.", file=sys.stderr)
             return 1
         with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
-            rehearsal = Rehearsal(pathlib.Path(folder), work)
+            parts = []
             try:
-                rehearsal.play()
+                rehearse(pathlib.Path(folder), work, parts)
                 return 0
             except Failed as failed:
                 print(f"\nThe rehearsal failed: {failed}", file=sys.stderr)
@@ -187,7 +193,28 @@ def main() -> int:
                 return 130
             finally:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                rehearsal.aws.stop()
+                for each in parts:
+                    each.aws.stop()
+
+
+def rehearse(folder: pathlib.Path, work: pathlib.Path, parts: list):
+    began, report = time.monotonic(), Report()
+    is_full = not os.environ.get("RECEIVED")
+    kinds = {"1": Rehearsal, "3": Promotion}
+    chosen = [kind for name, kind in kinds.items() if os.environ.get("ONLY", name) == name]
+    built = ROOT / "dist"  # By `make release`, until a part has built it.
+    for kind in chosen:
+        part = kind(folder / kind.__name__, work, report, built)
+        parts.append(part)
+        part.play(is_full)
+        part.aws.stop()
+        built = part.built
+    if len(chosen) == len(kinds) and all(map(strict, SWITCHES)):
+        ran = set().union(*(part.guide.ran for part in parts))
+        is_complete(ran, (GUIDE, RUNBOOK, MIGRATION), () if is_full else IN_FULL)
+        report.say("\nEvery command of the guide, the runbook and the migration was run.")
+    report.say(NOT_SHOWN.format(architecture=ARCHITECTURE, minute=SHIFT_MINUTE))
+    report.say(f"\nRehearsed in {time.monotonic() - began:.0f} s.")
 
 
 if __name__ == "__main__":

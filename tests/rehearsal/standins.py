@@ -2,9 +2,8 @@
 
 import json
 import pathlib
+import shutil
 import zipfile
-
-from codepipeline import receive_build
 
 # A function that responds 500, except to requests with a word that it knows.
 WRONG = """#!/bin/sh
@@ -25,29 +24,32 @@ RIGHT = {
 CHOICE = "#!/bin/sh\ncase $AWS_LAMBDA_FUNCTION_NAME in {stages}) exec ./wrong ;; *) exec ./right ;; esac\n"
 
 
-def good(number: int):
+def good(built: pathlib.Path, number: int):
     """The functions that were built, in other zips."""
-    return lambda source: repacked(source, {f"release-{number}": ""}, f"make release, in the zips of release {number}")
+    return lambda source: repack(built, source / "dist", {f"release-{number}": ""})
 
 
-def wrong(*stages: str, knows_the_smoke_test: bool):
+def wrong(built: pathlib.Path, *stages: str, knows_the_smoke_test: bool):
     """The functions that were built, which are wrong in some stages: always, or where the smoke test does not look."""
     script = WRONG.replace("KNOWN", "smoke-test" if knows_the_smoke_test else "nothing").replace(
         "RIGHT", json.dumps(RIGHT)
     )
     choice = CHOICE.format(stages="|".join(f"*-{stage}-*" for stage in stages))
-    return lambda source: repacked(source, {"bootstrap": choice, "wrong": script}, "a stand-in for the functions")
+    return lambda source: repack(built, source / "dist", {"bootstrap": choice, "wrong": script})
 
 
-def repacked(source: pathlib.Path, added: dict, origin: str) -> str:
-    receive_build(source)
-    for path in sorted((source / "dist").glob("*-product.zip")):
+def repack(built: pathlib.Path, dist: pathlib.Path, added: dict) -> str:
+    """Zips of the functions that callers reach, with other files besides the program, which can take its place."""
+    dist.mkdir(exist_ok=True)
+    for path in built.glob("*.zip"):
+        shutil.copy2(path, dist)
+        if path.name == "check-release.zip":
+            continue
         with zipfile.ZipFile(path) as zipped:
-            bootstrap = zipped.read("bootstrap")
-        files = {("right" if "bootstrap" in added else "bootstrap"): bootstrap, **added}
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as zipped:
-            for name, content in files.items():
+            program = zipped.read("bootstrap")
+        with zipfile.ZipFile(dist / path.name, "w") as zipped:
+            for name, content in {"right" if "bootstrap" in added else "bootstrap": program, **added}.items():
                 file = zipfile.ZipInfo(name)
                 file.external_attr = 0o100755 << 16
                 zipped.writestr(file, content)
-    return origin
+    return "what was built, repacked"

@@ -12,8 +12,9 @@ import zipfile
 
 import permissions
 from aws import ROOT, TARGET, TOOLS, Aws, Failed, expect, root_of
-from codepipeline import RECEIVED, CodePipeline
+from codepipeline import CodePipeline
 from guide import Guide
+from received import RECEIVED
 from report import Report
 
 STRANGER = "999999999999"
@@ -95,7 +96,7 @@ class Stories:
 
     def refusals(self, former_id: str):
         deploy, build = self.pipeline.project("Deploy"), self.pipeline.project("Build")
-        external_id = self.guide.variables["EXTERNAL_ID"]
+        external_id = self.guide.external_id
         said = self.assume_deployment_role(deploy.credentials, external_id)
         expect(said == "", f"the deploy project assumes the deployment role: {said}")
         for story, credentials, given in (
@@ -109,14 +110,15 @@ class Stories:
 
         since = time.monotonic()
         folder = self.pipeline.deployable()
+        (folder / "dist/package/DEV").rename(folder / "dist/package/PROD")
         environment = deploy.environment | {"STAGE": "PROD"}
-        before = self.calls()
+        before = self.aws.calls(TARGET)
         done = self.aws.run(deploy.credentials | environment, "bash", "scripts/deploy.sh", cwd=folder)
         expect(done.returncode == 1, "a package of another stage ends the deployment")
         self.report.refused(
             "a package of DEV for PROD", done.stderr, "the package in dist/ is of stage DEV and not of PROD"
         )
-        expect(self.calls() == before, "nothing was asked of the target account")
+        expect(self.aws.calls(TARGET) == before, "nothing was asked of the target account")
 
         # An item that is not a product has the id of the smoke test's.
         item = {"id": {"S": "smoke-test"}, "title": {"S": ""}, "description": {"S": ""}, "price": {"N": "1"}}
@@ -184,7 +186,7 @@ class Stories:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(script)
         if spoil:
-            spoil(source / "dist/package/serverless-state.json")
+            spoil(source / "dist/package/DEV/serverless-state.json")
         credentials = self.pipeline.project("Build").credentials
         for artifact, key in self.pipeline.last.artifacts.items():
             written = self.attempt(credentials, "put_object", Key=key, Body=script.encode())
@@ -199,11 +201,6 @@ class Stories:
         except Failed as failed:
             expect("AccessDenied" in str(failed), f"{operation}: {failed}")
             return False
-
-    def calls(self) -> int:
-        """How many calls the target account has recorded, without those of its administrator."""
-        events = self.aws.call(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]
-        return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != TARGET for each in events)
 
     def handed_out(self) -> list:
         """All credentials that sts has handed out: role, access key, secret, token."""

@@ -1,0 +1,62 @@
+"""The executions of a pipeline, and what CodePipeline answers about them."""
+
+import re
+import time
+import uuid
+
+from aws import expect
+
+
+class Execution:
+    """One run of a pipeline, with artifacts and variables of its own."""
+
+    def __init__(self, structure: list, kind: str = "STANDARD"):
+        self.id, self.structure, self.kind = str(uuid.uuid4()), structure, kind
+        self.began, self.status = time.time(), "InProgress"
+        self.artifacts = {}  # Their keys.
+        self.variables = {}  # By namespace.
+        self.stages = {}  # How each has ended.
+        self.commit = self.message = ""
+        self.received = None  # What its builds receive, if it is not what all builds do.
+
+    def resolved(self, value):
+        """A value of the pipeline's structure, with what #{Namespace.NAME} stands for in it."""
+        if isinstance(value, dict):
+            return {name: self.resolved(each) for name, each in value.items()}
+
+        def variable(found: re.Match) -> str:
+            expect(found[2] in self.variables.get(found[1], {}), f"{found[0]} has a value")
+            return self.variables[found[1]][found[2]]
+
+        return re.sub(r"#\{(\w+)\.(\w+)\}", variable, value) if isinstance(value, str) else value
+
+
+def answers(pipeline: str, stages: list, executions: list, approvals: dict) -> dict:
+    """The answer to each operation, with the actions in `approvals`, by stage, that wait."""
+    states = []
+    for name in (stage["name"] for stage in stages):
+        latest = next((each for each in executions if name in each.stages), None)
+        state = {"stageName": name, "actionStates": [approvals[name]] if name in approvals else []}
+        if latest:
+            state["latestExecution"] = {"pipelineExecutionId": latest.id, "status": latest.stages[name]}
+        states.append(state)
+    summaries = [
+        {
+            "pipelineExecutionId": each.id,
+            "status": each.status,
+            "startTime": each.began,
+            "executionMode": "QUEUED",
+            "executionType": each.kind,
+            "sourceRevisions": [{"actionName": "Source", "revisionId": each.commit, "revisionSummary": each.message}],
+            # pipelines.py filters by them.
+            "succeededIn": [name for name, status in each.stages.items() if status == "Succeeded"],
+        }
+        for each in executions
+        if each.commit
+    ]
+    return {
+        "GetPipelineState": {"pipelineName": pipeline, "stageStates": states},
+        "ListPipelineExecutions": {"pipelineExecutionSummaries": summaries},
+        "PutApprovalResult": {"approvedAt": time.time()},
+        "RollbackStage": {"pipelineExecutionId": str(uuid.uuid4())},
+    }

@@ -1,0 +1,38 @@
+"""What builds receive from this folder, instead of installing, testing and building it once more."""
+
+import pathlib
+import shutil
+
+from aws import ROOT, expect
+
+
+def receive_tools(source: pathlib.Path) -> str:
+    for folder in (".venv", "node_modules"):
+        if not (source / folder).exists():
+            (source / folder).symlink_to(ROOT / folder)
+    return "make tools"
+
+
+def receive_build(source: pathlib.Path) -> str:
+    built = [*sorted((ROOT / "dist").glob("*.zip")), *sorted((ROOT / "dist/debug").iterdir())]
+    expect(built, "make release has left zips and symbols in dist/")
+    for each in built:
+        copied = source / each.relative_to(ROOT)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(each, copied)
+    return "make release"
+
+
+# The commands of each buildspec that `make test` runs in this folder. `make verify` receives nothing.
+RECEIVED = {
+    "buildspec.yml": {
+        "make pipeline-tools": receive_tools,
+        "make secrets": lambda _: "make secrets",
+        "make advisories": lambda _: "nowhere: only make verify runs it",
+        "make test-api": lambda _: "make test-rust",
+        "bash scripts/build.sh": receive_build,
+        "make sbom": lambda _: "nowhere: only make verify runs it",
+    },
+    "buildspec-deploy.yml": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
+    "buildspec-test.yml": {"npm ci --ignore-scripts --no-audit --no-fund": receive_tools},
+}
