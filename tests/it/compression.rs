@@ -1,4 +1,5 @@
-//! What compression and `ETag` save a caller. `cargo run` compresses as API Gateway is documented to.
+//! What compression and `ETag` save a caller. `cargo run` compresses as API Gateway is documented
+//! to.
 
 use std::io::Read;
 

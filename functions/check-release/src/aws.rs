@@ -21,8 +21,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Lambda and CodeDeploy, as far as the check calls them. Their SDKs would make a release build half
-/// as long again, as docs/decisions/0022-how-the-check-calls-aws.md measures.
+/// Lambda and CodeDeploy, as far as the check calls them. Their SDKs would make a release build
+/// half as long again, as docs/decisions/0022-how-the-check-calls-aws.md measures.
 #[derive(Debug)]
 pub(crate) struct Aws {
     client: HttpsPool<Full<Bytes>>,

@@ -22,8 +22,8 @@ const ID: &str = "smoke-test";
 /// invocation (its timeout of 10 s).
 const TRIAL: Duration = Duration::from_secs(22);
 
-/// The longest that reporting the result to CodeDeploy takes. With two trials, this is less than the 60 s that
-/// the check itself may take.
+/// The longest that reporting the result to CodeDeploy takes. With two trials, this is less than
+/// the 60 s that the check itself may take.
 const REPORT: Duration = Duration::from_secs(10);
 
 /// The most of a response to write to the log, in characters.

@@ -1,6 +1,6 @@
 //! `make bench`: starts the release binaries, and the same functions written in other ways, as
-//! Lambda does, and reports what a start and a call cost. A whole run writes what stands between the
-//! markers of docs/performance.md.
+//! Lambda does, and reports what a start and a call cost. A whole run writes what stands between
+//! the markers of docs/performance.md.
 
 mod bars;
 mod chart;

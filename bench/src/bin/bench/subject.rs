@@ -79,7 +79,8 @@ impl Subject {
                 assert_eq!(response["statusCode"], 200, "{response}");
                 assert_eq!(response["body"], "hello world");
             }
-            // The original responds with 200 for all that DynamoDB does not refuse, with what boto3 gave.
+            // The original responds with 200, and with what boto3 gave, for all that DynamoDB does
+            // not refuse.
             Self::Python => {
                 assert_eq!(response["statusCode"], 200, "{response}");
                 let body: Value = serde_json::from_str(response["body"].as_str().expect("a body"))
