@@ -312,13 +312,13 @@ test('the credentials of the target account are never printed', async (t) => {
     'aws',
     `case $1 in
     sts) printf 'canary-key\\tcanary-secret\\tcanary-token\\n' ;;
-    cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo https://api.example/DEV ;;
+    cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo https://abc.execute-api.eu-west-1.amazonaws.com/DEV ;;
   esac`,
   );
   await workspace.withoutOsls('[[ $AWS_SESSION_TOKEN == canary-token ]]');
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
-  assert.equal(await workspace.read('api-endpoint.txt'), 'https://api.example/DEV\n');
+  assert.equal(await workspace.read('api-endpoint.txt'), 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV\n');
   assert.equal(await workspace.read('requires-key.txt'), 'false\n');
   assert.ok(
     deployed.stdout.startsWith(`Release ${await release(workspace)}\nAssuming ${deployRole.CROSS_ACCOUNT_ROLE}\n`),
@@ -339,7 +339,7 @@ test('the key of the API is read when a function asks for it, and never printed'
     `case "$1 $2" in
     sts*) printf 'a\\tb\\tc\\n' ;;
     'cloudformation describe-stack-resource') echo key-id ;;
-    cloudformation*) echo https://api.example/DEV ;;
+    cloudformation*) echo https://abc.execute-api.eu-west-1.amazonaws.com/DEV ;;
     'apigateway get-api-key') [[ $4 == key-id ]] && echo canary-key ;;
   esac`,
   );
@@ -355,7 +355,7 @@ test('the key of the API is read when a function asks for it, and never printed'
 const testRole = {
   ...deployRole,
   CROSS_ACCOUNT_ROLE: `arn:aws:iam::${account}:role/product-catalog-service-DEV-test`,
-  ENDPOINT: 'https://api.example/DEV',
+  ENDPOINT: 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV',
   AWS_REGION: 'eu-west-1',
 };
 
@@ -404,8 +404,10 @@ test('each stage has its tests, which sign with a role that is assumed after eve
     assert.doesNotMatch(tested.stdout + tested.stderr + calls.join('\n'), /canary/);
     const short = (call) => {
       if (call.startsWith('curl')) return call.includes('--json') ? 'curl POST' : 'curl GET';
-      if (call === 'node tests/clients/walk.mjs https://api.example/DEV') return 'node walk';
-      if (call === 'make test-deployed CATALOG_URL=https://api.example/DEV') return 'make test-deployed';
+      if (call === 'node tests/clients/walk.mjs https://abc.execute-api.eu-west-1.amazonaws.com/DEV')
+        return 'node walk';
+      if (call === 'make test-deployed CATALOG_URL=https://abc.execute-api.eu-west-1.amazonaws.com/DEV')
+        return 'make test-deployed';
       return call.startsWith('aws sts assume-role') ? 'aws' : call;
     };
     assert.deepEqual(calls.map(short), steps, stage);
@@ -433,6 +435,19 @@ test('an API that requires a key is not tested by a role that cannot read the ke
   assert.equal(tested.code, 0, tested.stderr);
   assert.match(tested.stdout, /only scripts\/deploy\.sh has tested the API/);
   assert.deepEqual(await workspace.calls(), []);
+});
+
+test('an address without a DNS record is not tested, so that it is not rolled back before it can have one', async (t) => {
+  const workspace = await Workspace.create(t);
+  await workspace.command('aws', 'exit 1');
+  const test = (ENDPOINT) => workspace.run('scripts/test-stage.sh', [], { ...testRole, ENDPOINT });
+  const tested = await test('https://catalog.invalid');
+  assert.equal(tested.code, 0, tested.stderr);
+  assert.match(tested.stdout, /^catalog\.invalid has no DNS record.*RegionalDomainName/ms);
+  assert.deepEqual(await workspace.calls(), []);
+  // API Gateway's own names are tested also before they are known everywhere, and so is an address with a record.
+  for (const address of ['https://abc.execute-api.eu-central-1.invalid/DEV', 'https://localhost'])
+    assert.notEqual((await test(address)).code, 0, address);
 });
 
 test('the smoke test signs with the credentials that it has, and sends the key that it has', async (t) => {
@@ -567,11 +582,11 @@ test('CodePipeline is handed what the scripts say', async (t) => {
   await workspace.run('bash', ['-c', 'mkdir package && mv dist package']);
   await workspace.write(
     'scripts/deploy.sh',
-    'echo https://api.example/DEV >api-endpoint.txt; echo false >requires-key.txt',
+    'echo https://abc.execute-api.eu-west-1.amazonaws.com/DEV >api-endpoint.txt; echo false >requires-key.txt',
   );
   const deployed = await exported(workspace, 'buildspec-deploy.yml', {});
   assert.deepEqual(deployed, {
-    ENDPOINT: 'https://api.example/DEV',
+    ENDPOINT: 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV',
     REQUIRES_KEY: 'false',
     CHANGES: 'none',
     CODEBUILD_LOG_PATH: 'a-log',
