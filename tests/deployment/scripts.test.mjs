@@ -325,7 +325,7 @@ test('the credentials of the target account are never printed', async (t) => {
   );
   // Test does it.
   assert.ok((await workspace.calls()).every((call) => !call.startsWith('curl')));
-  assert.match(deployed.stdout, /The API is at https:\/\/api\.example\/DEV/);
+  assert.match(deployed.stdout, /The API is at https:\/\/abc\.execute-api\./);
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
 });
 
