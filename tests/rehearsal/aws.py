@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -47,6 +48,7 @@ def expect(holds: bool, what: str):
 class Aws:
     def __init__(self, folder: pathlib.Path, log: pathlib.Path):
         self.folder, self.log, self.heard = folder, log, 0
+        self.creating = threading.Lock()  # A session is not made for threads, its clients are.
         self.ca = folder / "ca.pem"
         self.handed_out = folder / "handed-out"  # All that sts has handed out.
         self.port = free_port()
@@ -130,15 +132,16 @@ class Aws:
 
     @functools.cache
     def client(self, service: str, key: str, secret: str, token: str | None = None):
-        return self.session.create_client(
-            service,
-            REGION,
-            endpoint_url=self.url,
-            verify=str(self.ca),
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-        )
+        with self.creating:
+            return self.session.create_client(
+                service,
+                REGION,
+                endpoint_url=self.url,
+                verify=str(self.ca),
+                aws_access_key_id=key,
+                aws_secret_access_key=secret,
+                aws_session_token=token,
+            )
 
     def call(self, credentials: dict, service: str, operation: str, **parameters) -> dict:
         """The response of AWS, all pages of it, or Failed with its error."""

@@ -1,5 +1,6 @@
 """What AWS does on a push: EventBridge's event, and CodePipeline's executions, stages, actions and rollbacks."""
 
+import concurrent.futures
 import copy
 import functools
 import json
@@ -145,13 +146,17 @@ class CodePipeline:
     def run_all(self, executions: list, title: str) -> list:
         """Runs executions that are queued: a stage has one at a time, in their order. Returns how each has ended."""
         stages, ends = self.stages[1:], [""] * len(executions)
+
+        def play(turn: int, behind: int):
+            if 0 <= turn - behind < len(stages) and not ends[behind]:
+                try:
+                    self.play(executions[behind], stages[turn - behind], f"{title} ({behind + 1})")
+                except Failed as failed:
+                    ends[behind] = str(failed)
+
         for turn in range(len(stages) + len(executions)):
-            for behind, execution in enumerate(executions):
-                if 0 <= turn - behind < len(stages) and not ends[behind]:
-                    try:
-                        self.play(execution, stages[turn - behind], f"{title} ({behind + 1})")
-                    except Failed as failed:
-                        ends[behind] = str(failed)
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                list(pool.map(functools.partial(play, turn), range(len(executions))))
         return ends
 
     def play(self, execution: Execution, stage: dict, title: str):
@@ -220,7 +225,9 @@ class CodePipeline:
         folder = self.folder / "codepipeline"
         folder.mkdir(exist_ok=True)
         for operation, answer in answers(self.name, self.stages, self.executions, approval or {}).items():
-            (folder / f"{self.name}.{operation}.json").write_text(json.dumps(answer))
+            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
+                json.dump(answer, written)
+            pathlib.Path(written.name).rename(folder / f"{self.name}.{operation}.json")
 
     def take(self, operation: str) -> list:
         """What was asked of CodePipeline since the last time."""
@@ -322,9 +329,10 @@ class CodePipeline:
         execution.artifacts[name] = key
 
     def fetched(self, name: str, credentials: dict | None = None, execution: Execution | None = None) -> pathlib.Path:
-        asked = {"Bucket": self.bucket, "Key": (execution or self.last).artifacts[name]}
+        execution = execution or self.last
+        asked = {"Bucket": self.bucket, "Key": execution.artifacts[name]}
         found = self.aws.call(credentials or self.credentials, "s3", "get_object", **asked)
-        artifact = self.folder / f"{name.lower()}.zip"
+        artifact = self.folder / f"{name.lower()}-{execution.id}.zip"
         artifact.write_bytes(found["Body"].read())
         return artifact
 
