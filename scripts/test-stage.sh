@@ -20,8 +20,8 @@ fi
 
 # An address of one's own (`domain`): its record can only be made after the first deployment, which a failed test would undo.
 host=${ENDPOINT#https://}
-host=${host%%/*}
-if [[ $host != *.execute-api.* ]] && ! getent hosts "$host" >/dev/null; then
+host=${host%%[:/]*}
+if [[ $host != *.execute-api.* ]] && ! getent ahosts "$host" >/dev/null; then
   echo "$host has no DNS record, so nobody can call the API there, and nothing was tested: make a record that points to the"
   echo "output RegionalDomainName of the service's stack, and retry the action Test."
   exit
