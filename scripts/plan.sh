@@ -25,29 +25,41 @@ if [[ $status == REVIEW_IN_PROGRESS ]]; then
   exit
 fi
 
-# The tag is that of osls. Without it, every resource would be listed, because its tags change.
 name=plan-$(date +%s)
-aws cloudformation create-change-set --stack-name "$stack" --change-set-name "$name" --change-set-type UPDATE \
-  --template-body "file://$work/template.json" --role-arn "$execution_role" \
-  --capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags "Key=STAGE,Value=$STAGE" >"$work/created.json"
-trap 'aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$name"; rm -r "$work"' EXIT
+trap 'aws cloudformation delete-change-set --stack-name "$stack" --change-set-name "$name" || true; rm -r "$work"' EXIT
 
 describe() {
   aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$name" --output "$@"
 }
-for _ in {1..60}; do
-  status=$(describe text --no-paginate --query Status)
-  [[ $status =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]] || break
-  sleep 2
+
+# The tag is that of osls. Without it, every resource would be listed, because its tags change.
+# Into created.json and changes.json.
+create() {
+  aws cloudformation create-change-set --stack-name "$stack" --change-set-name "$name" --change-set-type UPDATE \
+    --template-body "file://$work/template.json" --role-arn "$execution_role" \
+    --capabilities CAPABILITY_IAM CAPABILITY_NAMED_IAM --tags "Key=STAGE,Value=$STAGE" >"$work/created.json" || return
+  for _ in {1..60}; do
+    status=$(describe text --no-paginate --query Status) || return
+    [[ $status =~ ^CREATE_(PENDING|IN_PROGRESS)$ ]] || break
+    sleep 2
+  done
+  reason=$(describe text --no-paginate --query StatusReason) || return
+  # The AWS CLI reads page after page.
+  describe json --include-property-values >"$work/changes.json"
+}
+
+# While the release before this one is deployed, CloudFormation makes no change set, and deletes those that there are.
+for _ in {1..90}; do
+  create 2>"$work/error" && break
+  grep -qE '_IN_PROGRESS|ChangeSetNotFound' "$work/error" || fail "$stack has no change set: $(<"$work/error")"
+  echo "Waiting for another deployment of $stack"
+  sleep 20
 done
-reason=$(describe text --no-paginate --query StatusReason)
 # As osls recognizes it: CloudFormation has no other word for it.
 if [[ $status == FAILED && $reason =~ "didn't contain changes"|"No updates are to be performed" ]]; then
   echo '{"Changes": []}' >"$work/changes.json"
 else
   [[ $status == CREATE_COMPLETE ]] || fail "the change set of $stack is $status: $reason"
-  # The AWS CLI reads page after page.
-  describe json --include-property-values >"$work/changes.json"
 fi
 
 node scripts/plan.js functions "$work/changes.json" | while read -r function; do
