@@ -128,7 +128,7 @@ class Aws:
 
     def run(self, credentials: dict, *command: str, **options) -> subprocess.CompletedProcess:
         """Runs a command against this AWS, whatever it ends with."""
-        return subprocess.run(command, env=self.environment(credentials), capture_output=True, text=True, **options)
+        return finished([*command], env=self.environment(credentials), **options)
 
     @functools.cache
     def client(self, service: str, key: str, secret: str, token: str | None = None):
@@ -245,6 +245,17 @@ def without_condition(statement: dict) -> dict:
 def root_of(account: str) -> dict:
     """An administrator's credentials. The emulator takes the account's number for root's key."""
     return {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def finished(command: list, **options) -> subprocess.CompletedProcess:
+    """Runs a command to its end; when it is interrupted, it takes with it all that it has started."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, **options)
+    try:
+        stdout, stderr = process.communicate()
+    finally:
+        end(process)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def end(process: subprocess.Popen):

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from aws import ARCHITECTURE, NAME, REGION, ROOT, STAGES, TOOLS, Aws, Failed, expect
+from aws import ARCHITECTURE, NAME, REGION, ROOT, STAGES, TOOLS, Aws, Failed, expect, finished
 from report import Report
 from strict import strict
 
@@ -136,7 +136,7 @@ class Guide:
             environment.pop("AWS_DEFAULT_REGION", None)
         command = f"{commands}\nenv -0 >{self.folder}/variables"
         shell = ["bash", "-euo", "pipefail", "-c", command]
-        done = subprocess.run(shell, cwd=self.clone, env=environment, capture_output=True, text=True)
+        done = finished(shell, cwd=self.clone, env=environment)
         if done.returncode != 0:
             raise Failed(f"{page}, {title}: {(done.stderr or done.stdout).strip()}")
         self.report.detail("done", since)
