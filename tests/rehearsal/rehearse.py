@@ -34,6 +34,8 @@ NOT_SHOWN = """
       {minute} s for a minute, and asks IAM only for what AWS documents: tests/rehearsal/codedeploy.py
     - how soon CloudWatch sets a release's alarm: here the client does, when two of its last 100 responses are wrong
     - CodePipeline's queue and rollbacks, which are played as AWS documents them: tests/rehearsal/codepipeline.py
+    - the release before aliases: it is the present stack without versions. Neither the step to aliases nor a first
+      deployment has a version to shift from: CodeDeploy and the check begin with the next one
     - the build of STAGE's tests: they are those of this folder
     - API Gateway's limits, logs, traces, latency, TLS policy and compression: the emulator at most stores the settings
     - whether an alarm goes off by itself, and its topic's key and policy allow it: the same tests
