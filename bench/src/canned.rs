@@ -9,13 +9,11 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
 use serde_json::Value;
+use tests::private_tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
 /// A DynamoDB that responds at once, or after a delay, like a table with product 1001 and one
@@ -31,7 +29,7 @@ impl Canned {
     /// Starts it on a free port, with its own certificates: RSA-2048, for a root, an authority and
     /// a server, like DynamoDB's.
     pub async fn start(delay: Duration) -> Self {
-        let (config, root) = certificates();
+        let (config, root) = private_tls();
         let authority =
             env::temp_dir().join(format!("product-catalog-bench-{}.pem", process::id()));
         fs::write(&authority, &root).expect("a file");
@@ -105,38 +103,6 @@ impl Listener for Tls {
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
     }
-}
-
-fn certificates() -> (ServerConfig, String) {
-    let named = |name: &str, mut params: CertificateParams| {
-        // OpenSSL considers a certificate self-signed if its name is that of its issuer.
-        params.distinguished_name.push(DnType::CommonName, name);
-        params
-    };
-    let authority = |name| {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        named(name, params)
-    };
-    let key = || KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key");
-    let (root_key, authority_key, server_key) = (key(), key(), key());
-    let (root, between) = (authority("root"), authority("authority"));
-    let server = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
-    let root_issuer = Issuer::new(root.clone(), &root_key);
-    let issuer = Issuer::new(between.clone(), &authority_key);
-    let root = root.self_signed(&root_key).expect("a certificate");
-    let between = between.signed_by(&authority_key, &root_issuer);
-    let between = between.expect("a certificate");
-    let server = named("server", server).signed_by(&server_key, &issuer);
-    let server = server.expect("a certificate");
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![server.der().clone(), between.der().clone()],
-            PrivateKeyDer::Pkcs8(server_key.serialize_der().into()),
-        )
-        .expect("a certificate and its key");
-    (config, root.pem())
 }
 
 fn response(target: &str, call: &str) -> impl IntoResponse + use<> {

@@ -1,22 +1,17 @@
-//! Hostile input: named cases, and any event at all.
+//! Hostile input: named cases. laws.rs has any event at all.
 
 use std::collections::BTreeMap;
 
 use catalog::ProductRepository;
 use local::{Function, LocalDynamoDb};
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use tests::{Catalog, product, products_at, responds_well, share};
-use tokio::runtime::Builder;
+use tests::{Catalog, product, products_at};
 
-const CREATE: &str = include_str!("../events/create-on-DEV.json");
-const FIND: &str = include_str!("../events/find-on-DEV.json");
-const FIND_ON_AN_HTTP_API: &str = include_str!("../events/find-on-an-http-api.json");
+pub const CREATE: &str = include_str!("../events/create-on-DEV.json");
+pub const FIND: &str = include_str!("../events/find-on-DEV.json");
+pub const FIND_ON_AN_HTTP_API: &str = include_str!("../events/find-on-an-http-api.json");
 
-async fn products() -> ProductRepository {
+pub async fn products() -> ProductRepository {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     products_at(&dynamodb.url())
 }
@@ -520,107 +515,4 @@ async fn every_response_has_its_security_headers() {
             .collect::<BTreeMap<_, _>>(),
         expected
     );
-}
-
-/// Events of API Gateway with some of their values replaced by any
-/// JSON, and then some bytes by any.
-fn events() -> impl Strategy<Value = (Function, String)> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-        "[ -~]{0,20}".prop_map(Value::from),
-        select(vec![
-            "GET",
-            "POST",
-            "*",
-            "W/\"a\", *",
-            "[",
-            "e30=",
-            "%",
-            "application/json",
-            "/../",
-            "\u{0}"
-        ])
-        .prop_map(Value::from),
-    ];
-    let value = leaf.prop_recursive(2, 8, 4, |inner| {
-        prop_oneof![
-            vec(inner.clone(), 0..4).prop_map(Value::from),
-            vec(("[!-~]{0,8}", inner), 0..4).prop_map(|fields| fields.into_iter().collect()),
-        ]
-    });
-    let event = select(vec![
-        (Function::Create, CREATE),
-        (
-            Function::Create,
-            include_str!("../events/create-in-base64.json"),
-        ),
-        (Function::Find, FIND),
-        (Function::Find, FIND_ON_AN_HTTP_API),
-    ]);
-    let bytes = prop_oneof![
-        3 => Just(Vec::new()),
-        1 => vec((any::<Index>(), any::<u8>()), 1..4),
-    ];
-    (event, vec((any::<Index>(), value), 0..4), bytes).prop_map(
-        |((function, event), values, bytes)| {
-            let mut event: Value = serde_json::from_str(event).expect("JSON");
-            for (which, value) in values {
-                let mut places = Vec::new();
-                pointers(&event, "", &mut places);
-                *event
-                    .pointer_mut(&places[which.index(places.len())])
-                    .expect("there") = value;
-            }
-            let mut event = event.to_string().into_bytes();
-            for (at, byte) in bytes {
-                *at.get_mut(&mut event) = byte;
-            }
-            (function, String::from_utf8_lossy(&event).into_owned())
-        },
-    )
-}
-
-/// Where everything is in a JSON value, itself included.
-fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
-    found.push(at.to_owned());
-    let inner: Vec<(String, &Value)> = match value {
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(n, item)| (n.to_string(), item))
-            .collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, field)| (name.replace('~', "~0").replace('/', "~1"), field))
-            .collect(),
-        _ => Vec::new(),
-    };
-    for (name, inner) in inner {
-        pointers(inner, &format!("{at}/{name}"), found);
-    }
-}
-
-/// Stands in for the fuzzer (`make fuzz`) in every run.
-#[test]
-fn any_event_gets_a_good_response() {
-    let mut runtime = Builder::new_current_thread();
-    let runtime = runtime.enable_all().start_paused(true).build();
-    let runtime = runtime.expect("a runtime");
-    let products = runtime.block_on(products());
-    let config = Config {
-        cases: share(20_000).try_into().expect("a number"),
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(&events(), |(function, event)| {
-            let fine = runtime.block_on(responds_well(function, &products, &event));
-            prop_assert_eq!(fine, Ok(()), "{}", event);
-            Ok(())
-        })
-        .expect("every event gets a good response");
 }

@@ -1,6 +1,7 @@
 //! The API as a caller, API Gateway and an operator see it: one binary, so that it links once.
 
 mod api;
+mod bodies;
 mod compression;
 mod contract;
 mod cors;
@@ -12,3 +13,4 @@ mod migration;
 mod openapi;
 mod promises;
 mod signature;
+mod values;

@@ -1,5 +1,6 @@
 //! What the tests share: a catalog for each test, a client, faults, and Lambda's runtime API.
 
+mod authority;
 mod clock;
 mod credentials;
 mod event;
@@ -20,6 +21,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
+pub use authority::private_tls;
 pub use clock::{config_at, products_at};
 pub use credentials::ends_after_its_response;
 pub use event::{create_event, find_event, responds_well};

@@ -7,13 +7,10 @@ use std::process;
 use std::sync::Arc;
 
 use local::{Function, LocalDynamoDb};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tests::Lambda;
+use tests::{Lambda, private_tls};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const CREATE: &str = include_str!("../../../../tests/events/create-on-DEV.json");
 const FIND: &str = include_str!("../../../../tests/events/find-on-DEV.json");
@@ -27,25 +24,10 @@ struct Private {
 
 impl Private {
     async fn start(name: &str) -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = params.self_signed(&key).expect("a certificate");
-        let issuer = Issuer::from_params(&params, &key);
-        let server_key = KeyPair::generate().expect("a key");
-        let server = CertificateParams::new(["127.0.0.1".to_owned()])
-            .and_then(|params| params.signed_by(&server_key, &issuer))
-            .expect("a certificate");
+        let (config, authority) = private_tls();
         let file = temp_dir().join(format!("product-catalog-{}-{name}.pem", process::id()));
-        fs::write(&file, authority.pem()).expect("a file");
+        fs::write(&file, authority).expect("a file");
 
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![server.der().clone()],
-                PrivateKeyDer::Pkcs8(server_key.serialize_der().into()),
-            )
-            .expect("a certificate and its key");
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
         let behind = dynamodb.url().trim_start_matches("http://").to_owned();
