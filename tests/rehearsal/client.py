@@ -93,7 +93,7 @@ class Client:
         return [each for each in self.seen if not each[-1]]
 
     def versions(self, route: str) -> list:
-        """Which versions have answered, in the order in which each was first seen."""
+        """Which versions have responded, in the order in which each was first seen."""
         return list(dict.fromkeys(version for of, version, *_ in self.seen if of == route))
 
     def __str__(self) -> str:

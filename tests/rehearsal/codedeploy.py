@@ -1,6 +1,6 @@
 """Our emulation of CodeDeploy for Lambda, inside the emulator, which has none: it is no more than what is written here.
 
-An alias with an `UpdatePolicy` gets its new version as CodeDeploy gives it: it invokes the hook, whose answer counts,
+An alias with an `UpdatePolicy` gets its new version as CodeDeploy gives it: it invokes the hook, whose result counts,
 looks at the alarms, then shifts traffic at the group's pace while it watches them, and puts the alias back if one goes
 off. CloudFormation then rolls the stack back. Whatever CodeDeploy does with the group's role is asked of IAM first.
 A minute of its paces is SHIFT_MINUTE seconds.
@@ -23,7 +23,7 @@ MINUTE = float(os.environ.get("SHIFT_MINUTE", "60"))
 applications, groups = AccountRegionScopedDict(), AccountRegionScopedDict()
 hooks = {}  # What each hook has said, by execution.
 counted = collections.Counter()  # Requests to an alias with weights.
-answering = contextvars.ContextVar("answering", default="")  # The version that answers a request to an alias.
+responding = contextvars.ContextVar("responding", default="")  # The version that responds to a request to an alias.
 effective = lambda_svc._effective_func_record_for_qualifier
 invoke = lambda_svc._invoke
 update_alias = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"]
@@ -44,7 +44,7 @@ def version_of(function: dict, qualifier: str | None) -> str | None:
         counted[alias["AliasArn"]] += 1
         if int(counted[alias["AliasArn"]] * share) > int((counted[alias["AliasArn"]] - 1) * share):
             version = another
-    answering.set(version)
+    responding.set(version)
     return version
 
 
@@ -207,7 +207,7 @@ def change_group(asked: dict) -> dict:
 def put_status(asked: dict) -> dict:
     execution = asked["lifecycleEventHookExecutionId"]
     if hooks.get(execution) != "nothing" or asked["status"] not in ("Succeeded", "Failed"):
-        raise Refused("InvalidLifecycleEventHookExecutionIdException", f"{execution} waits for no such answer")
+        raise Refused("InvalidLifecycleEventHookExecutionIdException", f"{execution} waits for no such result")
     hooks[execution] = asked["status"]
     return {"lifecycleEventHookExecutionId": execution}
 
@@ -216,7 +216,7 @@ lambda_svc._effective_func_record_for_qualifier = lambda function, qualifier: ef
     function, version_of(function, qualifier)
 )
 lambda_svc._invoke = invoke_by_weight
-# An update that takes minutes must not keep the server from answering.
+# An update that takes minutes must not keep the server from responding.
 stacks._runs_on_worker_thread = lambda each: each == "AWS::Lambda::Alias" or blocks(each)
 provide(
     "AWS::CodeDeploy::Application",

@@ -16,7 +16,7 @@ import zipfile
 
 from aws import REGION, ROOT, TOOLS, Aws, Failed, expect, root_of
 from codebuild import Project, environment_of, unzip
-from execution import Execution, answers
+from execution import Execution, responses
 from guide import REPOSITORY, Guide
 from received import RECEIVED
 from report import Report
@@ -30,7 +30,7 @@ class CodePipeline:
         self.received = RECEIVED if os.environ.get("RECEIVED") else {}
         self.decide = None  # Answers an approval, by a command.
         self.executions = []  # The latest first.
-        self.is_brief = False  # Whether it tells of actions, not of commands.
+        self.is_brief = False  # Whether it reports actions, not commands.
         self.asked = 0  # How much of what was asked for is done.
         # A rehearsal works without github.com. NOT_SHOWN says so.
         os.environ.setdefault("ADVISORY_DB", str(ROOT / "tests/tools/advisories"))
@@ -214,19 +214,19 @@ class CodePipeline:
                 self.report.detail(f"  {line}")
         self.tell({stage: {"actionName": action["name"], "latestExecution": {"status": "InProgress", "token": token}}})
         self.decide()
-        [answer] = self.take("PutApprovalResult")
-        expect(answer["token"] == token, "the answer is to this approval")
-        self.report.detail(f"{answer['result']['status']}: {answer['result']['summary']}")
-        if answer["result"]["status"] != "Approved":
-            raise Failed(f"{stage} was rejected: {answer['result']['summary']}")
+        [decision] = self.take("PutApprovalResult")
+        expect(decision["token"] == token, "the decision is about this approval")
+        self.report.detail(f"{decision['result']['status']}: {decision['result']['summary']}")
+        if decision["result"]["status"] != "Approved":
+            raise Failed(f"{stage} was rejected: {decision['result']['summary']}")
 
     def tell(self, approval: dict | None = None):
-        """Leaves what CodePipeline would answer: pipelines.py."""
+        """Leaves the responses of CodePipeline: pipelines.py."""
         folder = self.folder / "codepipeline"
         folder.mkdir(exist_ok=True)
-        for operation, answer in answers(self.name, self.stages, self.executions, approval or {}).items():
+        for operation, response in responses(self.name, self.stages, self.executions, approval or {}).items():
             with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
-                json.dump(answer, written)
+                json.dump(response, written)
             pathlib.Path(written.name).rename(folder / f"{self.name}.{operation}.json")
 
     def take(self, operation: str) -> list:
@@ -275,8 +275,8 @@ class CodePipeline:
     @property
     def endpoint(self) -> str:
         """The address of the API that was deployed last."""
-        told = [each.get("ENDPOINT", "") for each in self.last.variables.values()]
-        return [each for each in told if each.startswith("https:")][-1]
+        endpoints = [each.get("ENDPOINT", "") for each in self.last.variables.values()]
+        return [each for each in endpoints if each.startswith("https:")][-1]
 
     def build(
         self,

@@ -82,7 +82,7 @@ async def execute_once_it_is_known(api, *request):
         return 403, headers, b'{"message":"Forbidden"}'
     status, headers, body = await handle_execute(api, *request)
     # For client.py, which counts what a caller sees of each version.
-    return status, {**headers, "X-Rehearsal-Version": codedeploy.answering.get()}, body
+    return status, {**headers, "X-Rehearsal-Version": codedeploy.responding.get()}, body
 
 
 def kill_once_they_are_idle(workers):

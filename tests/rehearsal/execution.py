@@ -1,4 +1,4 @@
-"""The executions of a pipeline, and what CodePipeline answers about them."""
+"""The executions of a pipeline, and what CodePipeline returns about them."""
 
 import re
 import time
@@ -31,8 +31,8 @@ class Execution:
         return re.sub(r"#\{(\w+)\.(\w+)\}", variable, value) if isinstance(value, str) else value
 
 
-def answers(pipeline: str, stages: list, executions: list, approvals: dict) -> dict:
-    """The answer to each operation, with the actions in `approvals`, by stage, that wait."""
+def responses(pipeline: str, stages: list, executions: list, approvals: dict) -> dict:
+    """The response of each operation, with the actions in `approvals`, by stage, that wait."""
     states = []
     for name in (stage["name"] for stage in stages):
         latest = next((each for each in executions if name in each.stages), None)

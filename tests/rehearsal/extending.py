@@ -1,4 +1,4 @@
-"""What the emulator is extended with: services, resources, and the answers of IAM."""
+"""What the emulator is extended with: services, resources, and the decisions of IAM."""
 
 import json
 

@@ -41,7 +41,7 @@ class Guide:
             "aws",
             "# Keeps what sts hands out, to look for it later where it must not be.\n"
             'if [[ "$1 $2" != "sts assume-role" ]]; then exec "$REAL" "$@"; fi\n'
-            f'answer=$("$REAL" "$@") || exit\ntee -a "{self.aws.handed_out}" <<<"$answer"\n',
+            f'response=$("$REAL" "$@") || exit\ntee -a "{self.aws.handed_out}" <<<"$response"\n',
             f"{ROOT}/.venv/bin",
         )
         self.replace(

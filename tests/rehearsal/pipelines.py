@@ -47,22 +47,22 @@ def get_pipeline(asked: dict) -> dict:
     return {"pipeline": pipelines[name], "metadata": {"pipelineArn": arn("codepipeline", name)}}
 
 
-def told(operation: str):
-    def answer(asked: dict) -> dict:
-        told = FOLDER / f"{asked.get('pipelineName', asked.get('name'))}.{operation}.json"
-        if not told.exists():
-            raise Refused("PipelineNotFoundException", f"nothing is known of {told.stem}")
+def from_file(operation: str):
+    def respond(asked: dict) -> dict:
+        file = FOLDER / f"{asked.get('pipelineName', asked.get('name'))}.{operation}.json"
+        if not file.exists():
+            raise Refused("PipelineNotFoundException", f"nothing is known of {file.stem}")
         with (FOLDER / "asked").open("a") as kept:
             print(json.dumps({"operation": operation, **asked}), file=kept)
-        return json.loads(told.read_text())
+        return json.loads(file.read_text())
 
-    return answer
+    return respond
 
 
 def list_executions(asked: dict) -> dict:
     """Those that have succeeded in a stage, if that is asked."""
     stage = asked.get("filter", {}).get("succeededInStage", {}).get("stageName")
-    listed = told("ListPipelineExecutions")(asked)["pipelineExecutionSummaries"]
+    listed = from_file("ListPipelineExecutions")(asked)["pipelineExecutionSummaries"]
     return {"pipelineExecutionSummaries": [each for each in listed if not stage or stage in each.pop("succeededIn")]}
 
 
@@ -79,6 +79,6 @@ serve(
     {
         "GetPipeline": get_pipeline,
         "ListPipelineExecutions": list_executions,
-        **{name: told(name) for name in ("GetPipelineState", "PutApprovalResult", "RollbackStage")},
+        **{name: from_file(name) for name in ("GetPipelineState", "PutApprovalResult", "RollbackStage")},
     },
 )

@@ -78,7 +78,7 @@ class Promotion:
             self.push("the first release")
         self.report.detail(f"DEV's client got {client}")
         expect(client.wrong == [], "no response was wrong while the API moved to the aliases")
-        expect(client.versions("find")[0] == "" and client.versions("find")[-1] != "", "then the alias answered")
+        expect(client.versions("find")[0] == "" and client.versions("find")[-1] != "", "then the alias responded")
 
     def rejected(self):
         self.report.step("Push a release that the check rejects, under a client")
@@ -89,7 +89,7 @@ class Promotion:
         self.report.detail(f"DEV's client got {client}")
         expect(client.wrong == [], "no response was wrong")
         expect(
-            all(len(client.versions(route)) == 1 for route in ("create", "find")), "only the former versions answered"
+            all(len(client.versions(route)) == 1 for route in ("create", "find")), "only the former versions responded"
         )
 
     def fails_in_dev(self):
@@ -103,7 +103,7 @@ class Promotion:
         with Client(self.aws, "DEV") as client:
             time.sleep(1)
         self.report.detail(f"DEV's client got {client}")
-        expect(client.wrong == [], "DEV is rolled back: the former release answers")
+        expect(client.wrong == [], "DEV is rolled back: the former release responds")
 
     def two_at_once(self):
         self.report.step(
@@ -172,13 +172,13 @@ class Promotion:
     # ---- What the stories do ----
 
     def is_one_release(self):
-        """Every stage has told the number of the same zips."""
+        """Every stage has printed the number of the same zips."""
         number = self.pipeline.last.variables["Build"]["RELEASE"]
         logs = [f"{stage.lower()}-{action}" for stage in STAGES for action in ("deploy", "test")]
         for log in ("build", "approval-plan", *logs):
-            told = set(re.findall(r"^Release (\w+)", (self.pipeline.work / f"{log}.log").read_text(), re.M))
-            expect(told == {number}, f"{log} tells of release {number}: {told}")
-        self.report.detail(f"every stage has told of release {number}")
+            printed = set(re.findall(r"^Release (\w+)", (self.pipeline.work / f"{log}.log").read_text(), re.M))
+            expect(printed == {number}, f"{log} prints release {number}: {printed}")
+        self.report.detail(f"every stage has printed release {number}")
 
     def change(self, old: str, new: str):
         stack = self.guide.clone / "serverless.yml"
