@@ -18,8 +18,6 @@ import tempfile
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
-FIELDS = {"title": "S", "description": "S", "price": "N"}
-
 
 class Refused(Exception):
     """The product is not corrected: why."""
@@ -48,14 +46,18 @@ def correct(dynamodb, url: str, table: str, product: str) -> tuple[dict, dict]:
     if before is None:
         raise Refused(f"{table} has no product with the id {fields['id']}")
     check(url, product)
-    unchanged = [f"{name} = :{name}_before" if name in before else f"attribute_not_exists({name})" for name in FIELDS]
-    values = {f":{name}": {kind: fields[name]} for name, kind in FIELDS.items()}
-    values |= {f":{name}_before": before[name] for name in FIELDS if name in before}
+    # The API has accepted all fields. Each is a string in the table, except for the price.
+    names = sorted(fields.keys() - {"id"})
+    unchanged = [f"#{name} = :{name}_before" if name in before else f"attribute_not_exists(#{name})" for name in names]
+    values = {f":{name}": {"N" if name == "price" else "S": fields[name]} for name in names}
+    values |= {f":{name}_before": before[name] for name in names if name in before}
     updated = dynamodb.update_item(
         TableName=table,
         Key=key,
-        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in FIELDS),
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in names),
         ConditionExpression=" AND ".join(["attribute_exists(id)", *unchanged]),
+        # Any name may be a word that DynamoDB reserves.
+        ExpressionAttributeNames={f"#{name}": name for name in names},
         ExpressionAttributeValues=values,
         ReturnValues="ALL_NEW",
     )
