@@ -21,16 +21,28 @@ programs=("$sysroot"/lib/rustlib/*/bin/rust-objcopy)
 objcopy() {
   LD_LIBRARY_PATH="$sysroot/lib" "${programs[0]}" "$@"
 }
+# Gives a program or its symbols the id in `build`, behind the head of the note, of 16 bytes.
+identify() {
+  head --bytes=16 "$bootstrap.note" >"$bootstrap.id"
+  python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$build" >>"$bootstrap.id"
+  objcopy --update-section ".note.gnu.build-id=$bootstrap.id" "$1"
+}
 functions=(functions/*)
 functions=("${functions[@]#functions/}")
 cargo lambda build --release --locked "--${architecture/_/-}" "${functions[@]/#/--package=}"
 for function in "${functions[@]}"; do
   bootstrap=target/lambda/$function/bootstrap
-  # Behind the note's head of 16 bytes.
+  objcopy --only-keep-debug "$bootstrap" "$bootstrap.debug"
   objcopy --dump-section ".note.gnu.build-id=$bootstrap.note" "$bootstrap"
-  build=$(tail --bytes +17 "$bootstrap.note" | od -An -tx1 | tr -d ' \n')
-  objcopy --only-keep-debug "$bootstrap" "dist/debug/$build.debug"
   objcopy --strip-all "$bootstrap"
+  # The linker makes the id of the symbols, too, which tell the folder in which zig has compiled its own objects. So the id is
+  # made again, of what is deployed.
+  build=$(printf %040d 0)
+  identify "$bootstrap"
+  build=$(sha1sum "$bootstrap" | cut --characters=1-40)
+  identify "$bootstrap"
+  identify "$bootstrap.debug"
+  mv "$bootstrap.debug" "dist/debug/$build.debug"
   # A zip keeps the time and the mode of its files: fixed ones, so that equal code has an equal hash.
   chmod 755 "$bootstrap"
   TZ=UTC touch --date 1980-01-01 "$bootstrap"
