@@ -16,9 +16,9 @@ done
 : "${SERVICE:?the service is missing}" "${PIPELINE:?the name of the pipeline is missing}"
 
 exists() { # PROFILE STACK
-  local said
-  said=$(aws --profile "$1" cloudformation describe-stacks --stack-name "$2" --query 'Stacks[0].StackStatus' 2>&1) && return
-  [[ $said == *"does not exist"* ]] || fail "$said"
+  local output
+  output=$(aws --profile "$1" cloudformation describe-stacks --stack-name "$2" --query 'Stacks[0].StackStatus' 2>&1) && return
+  [[ $output == *"does not exist"* ]] || fail "$output"
   return 1
 }
 

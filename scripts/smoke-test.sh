@@ -3,9 +3,8 @@
 # It is the same product each time, so that the catalog does not fill up with tests. If another product has its id, the
 # response is a 409, which also shows that the API works; then the test finds that product. With --find-first, it creates
 # the product only if it does not find it.
-# It uses curl, not the Postman collection, because the pipeline runs it with the target account's credentials, which the
-# 150 packages of newman must not see.
-# With the credentials that scripts/curl.sh finds in its environment.
+# It uses curl, not the Postman collection, because scripts/deploy.sh also runs it, with credentials that the 150 packages of
+# newman must not see: those that scripts/curl.sh finds in its environment.
 set -euo pipefail
 
 find_first=false

@@ -180,7 +180,12 @@ test('a stage can be rolled back for a year', () => {
 const OF_A_SOURCE = {
   CodeCommit: ['AuthorDate', 'BranchName', 'CommitId', 'CommitMessage', 'CommitterDate', 'RepositoryName'],
   CodeStarSourceConnection: [
-    ...['AuthorDate', 'BranchName', 'CommitId', 'CommitMessage', 'ConnectionArn', 'FullRepositoryName'],
+    'AuthorDate',
+    'BranchName',
+    'CommitId',
+    'CommitMessage',
+    'ConnectionArn',
+    'FullRepositoryName',
   ],
 };
 const exported = (of, project) => {

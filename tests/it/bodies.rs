@@ -11,7 +11,7 @@ use tests::{Catalog, product, transcript};
 use crate::api::{ECHO, check};
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_json_is_malformed() {
+async fn a_body_that_is_not_json_is_malformed() {
     check(
         |catalog| {
             [
@@ -54,7 +54,7 @@ async fn what_is_no_json_is_malformed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_violation_is_told_at_once() {
+async fn every_violation_is_reported_at_once() {
     check(
         |catalog| {
             [

@@ -100,7 +100,7 @@ async fn what_is_away_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_that_is_no_json_is_unavailable() {
+async fn a_response_that_is_not_json_is_unavailable() {
     let (url, _) = always(200, "canary").await;
     let catalog = Catalog::start_with(&url).await;
     for request in both(&catalog) {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tests::{Catalog, product, responds_well, share};
 use tokio::runtime::Builder;
 
-use crate::hostile::{CREATE, FIND, FIND_ON_AN_HTTP_API, products};
+use crate::events::{CREATE, FIND, FIND_ON_AN_HTTP_API, products};
 
 /// Runs `law` against one catalog, for a share of `cases` values.
 fn holds<S: Strategy>(
@@ -113,7 +113,7 @@ fn value_of(decimal: &str) -> &str {
 }
 
 #[test]
-fn no_json_gets_a_failure_of_ours() {
+fn no_json_causes_an_internal_error() {
     holds(20_000, &bodies(), &async |catalog, body| {
         let response = catalog
             .create(body.to_string())

@@ -5,6 +5,7 @@ mod bodies;
 mod compression;
 mod contract;
 mod cors;
+mod events;
 mod faults;
 mod hostile;
 mod lambda;

@@ -115,7 +115,7 @@ async fn our_item_is_as_the_original_would_write_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_no_product_is_our_mistake_and_keeps_its_id() {
+async fn an_item_that_is_not_a_product_is_an_internal_error_and_keeps_its_id() {
     let catalog = Catalog::start().await;
     let [id, title, description, price] = echo();
     for broken in [

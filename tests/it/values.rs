@@ -109,7 +109,7 @@ async fn a_price_is_exact_and_has_one_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_price_is_refused() {
+async fn what_is_not_a_price_is_refused() {
     let digits_39 = "9".repeat(39);
     let catalog = Catalog::start().await;
     for price in [

@@ -221,7 +221,7 @@ class Aws:
         events = self.call(root_of(account), "cloudtrail", "lookup_events")["Events"]
         return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != account for each in events)
 
-    def said(self, of: str) -> list:
+    def logged(self, of: str) -> list:
         """What the emulator has written to its log, since the last time, of something."""
         with self.log.open() as log:
             log.seek(self.heard)

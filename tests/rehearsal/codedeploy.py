@@ -21,7 +21,7 @@ from extending import Refused, as_in_the_api, may, provide, serve, trusts
 
 MINUTE = float(os.environ.get("SHIFT_MINUTE", "60"))
 applications, groups = AccountRegionScopedDict(), AccountRegionScopedDict()
-hooks = {}  # What each hook has said, by execution.
+hooks = {}  # The status that each hook has reported, by execution.
 counted = collections.Counter()  # Requests to an alias with weights.
 responding = contextvars.ContextVar("responding", default="")  # The version that responds to a request to an alias.
 effective = lambda_svc._effective_func_record_for_qualifier
@@ -147,7 +147,7 @@ class Deployment:
         self.steps.append("all of it")
 
     def ask(self, hook: str):
-        """Invokes the function that tries the new version, and waits for what it says."""
+        """Invokes the function that tries the new version, and waits for its report."""
         arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{hook.rpartition('function:')[2]}"
         self.asks("lambda:InvokeFunction", arn)
         function, configuration, _ = lambda_svc._get_func_record_for_ref(hook)
@@ -156,10 +156,10 @@ class Deployment:
         event = {"DeploymentId": self.id, "LifecycleEventHookExecutionId": execution}
         record = lambda_svc._execution_record_for_config(function, configuration)
         lambda_svc._execute_function_with_config_scope(record, event)
-        said = hooks.pop(execution)
-        self.steps.append(f"{hook} says {said}")
-        if said != "Succeeded":
-            raise ValueError(f"The lifecycle event hook BeforeAllowTraffic, {hook}, said {said}")
+        status = hooks.pop(execution)
+        self.steps.append(f"{hook} reports {status}")
+        if status != "Succeeded":
+            raise ValueError(f"The lifecycle event hook BeforeAllowTraffic, {hook}, reported {status}")
 
     def watch(self):
         if self.alarms:

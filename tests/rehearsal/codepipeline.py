@@ -195,7 +195,7 @@ class CodePipeline:
         code = self.build(stage, log, say, action=name, execution=execution)
         if self.is_brief:
             self.report.detail(f"{where} {title}", since, failed=code != 0)
-        for line in self.aws.said("CodeDeploy (our emulation)"):
+        for line in self.aws.logged("CodeDeploy (our emulation)"):
             self.report.detail(line)
         if code != 0:
             raise Failed(f"{where} ended with exit code {code}: see {log}")
@@ -251,7 +251,7 @@ class CodePipeline:
         [asked] = self.take("RollbackStage")
         [target] = [each for each in self.executions if each.id == asked["targetPipelineExecutionId"]]
         stage = self.stage(asked["stageName"])
-        expect(target.kind == "STANDARD", "it is no rollback itself")
+        expect(target.kind == "STANDARD", "it is not a rollback itself")
         expect(target.stages.get(stage["name"]) == "Succeeded", "it has succeeded in this stage")
         expect(target.structure == self.stages, "the pipeline was not changed since")
         self.roll_back(stage, target)

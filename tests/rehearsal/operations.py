@@ -77,11 +77,11 @@ class Operations:
             if version == live:
                 continue
             try:
-                said = self.guide.run("Look for drift", RUNBOOK, **stage)
+                output = self.guide.run("Look for drift", RUNBOOK, **stage)
             except Failed as failed:
-                said = str(failed)
+                output = str(failed)
             for each in ("/MemorySize", "has version 1"):
-                expect(each in said, f"the drift is listed: {said}")
+                expect(each in output, f"the drift is listed: {output}")
         self.report.detail("what was changed by hand is listed: a function's memory, and an alias that was moved")
 
     def correct(self, **stage: str):
@@ -96,12 +96,12 @@ class Operations:
             ("correcting a product that does not exist", {"id": "nobody-has-this-id"}, "has no product with the id"),
         ):
             try:
-                said = self.guide.run(
+                output = self.guide.run(
                     "Correct a product", RUNBOOK, PRODUCT=json.dumps(product | wrong), **signed, **url
                 )
             except Failed as failed:
-                said = str(failed)
-            self.report.refused(story, said, why)
+                output = str(failed)
+            self.report.refused(story, output, why)
         printed = self.guide.run("Correct a product", RUNBOOK, PRODUCT=json.dumps(product), **signed, **url)
         self.report.detail(printed.splitlines()[-1])
         find = ("--header", f"X-Api-Key: {self.aws.api_key()}", f"{self.pipeline.endpoint}/product/find/1001")
@@ -178,8 +178,8 @@ class Operations:
             self.expire()
             mine = self.guide.clone / "dist"
             shutil.rmtree(mine)
-            said = self.guide.run("A panic", RUNBOOK, slice(1), **chosen).strip()
-            expect("no longer has" in said, f"the commands say that the artifact has expired: {said}")
+            output = self.guide.run("A panic", RUNBOOK, slice(1), **chosen).strip()
+            expect("no longer has" in output, f"the commands say that the artifact has expired: {output}")
             shutil.copytree(dist, mine)  # What `make release` leaves.
             again = self.guide.run("A panic", RUNBOOK, slice(1, None), **chosen).strip()
             expect(again == line, f"the symbols of a new build lead to the same line: {again}")

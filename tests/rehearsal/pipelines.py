@@ -1,7 +1,7 @@
 """CodePipeline and CodeCommit inside the emulator: resources, as CloudFormation resolves their properties.
 
-codepipeline.py runs the pipelines, in another process. It leaves what AWS would tell about executions in a file for
-each operation, and finds what was asked for in another.
+codepipeline.py runs the pipelines, in another process. It leaves the response of each operation in a file, and
+finds the requests in another.
 """
 
 import json

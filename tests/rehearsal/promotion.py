@@ -84,8 +84,8 @@ class Promotion:
         self.report.step("Push a release that the check rejects, under a client")
         self.builds(standins.wrong(self.built, "DEV", knows_the_smoke_test=False))
         with Client(self.aws, "DEV") as client:
-            said = self.fails("a release that the check rejects")
-        self.report.refused("a release that the check rejects", said, "DEV, Deploy ended with exit code 1")
+            output = self.fails("a release that the check rejects")
+        self.report.refused("a release that the check rejects", output, "DEV, Deploy ended with exit code 1")
         self.report.detail(f"DEV's client got {client}")
         expect(client.wrong == [], "no response was wrong")
         expect(
@@ -96,8 +96,8 @@ class Promotion:
         self.report.step("Push a release that the check accepts, and whose test fails in DEV")
         self.builds(standins.wrong(self.built, "DEV", knows_the_smoke_test=True))
         with Client(self.aws, "PROD") as client:
-            said = self.fails("a release that fails in DEV")
-        self.report.refused("a release whose test fails in DEV", said, "DEV, Test ended with exit code")
+            output = self.fails("a release that fails in DEV")
+        self.report.refused("a release whose test fails in DEV", output, "DEV, Test ended with exit code")
         self.report.detail(f"PROD's client got {client}")
         expect(client.wrong == [], "PROD has seen nothing of it")
         with Client(self.aws, "DEV") as client:

@@ -8,11 +8,11 @@ from aws import expect
 class Report:
     def __init__(self):
         self.steps = 0
-        self.said = []
+        self.lines = []
 
     def say(self, line=""):
         print(line, flush=True)
-        self.said.append(line)
+        self.lines.append(line)
 
     def step(self, title):
         self.steps += 1
@@ -22,6 +22,6 @@ class Report:
         took = "" if since is None else f"{time.monotonic() - since:5.1f} s"
         self.say(f"    {'FAILED' if failed else took:>7}  {text}")
 
-    def refused(self, story: str, said: str, why: str):
-        expect(why in said, f"{story}: must be refused with {why}, and the response was: {said or 'yes'}")
+    def refused(self, story: str, output: str, why: str):
+        expect(why in output, f"{story}: must be refused with {why}, and the response was: {output or 'yes'}")
         self.detail(f"refused: {story}")

@@ -97,8 +97,8 @@ class Stories:
     def refusals(self, former_id: str):
         deploy, build = self.pipeline.project("Deploy"), self.pipeline.project("Build")
         external_id = self.guide.external_id
-        said = self.assume_deployment_role(deploy.credentials, external_id)
-        expect(said == "", f"the deploy project assumes the deployment role: {said}")
+        output = self.assume_deployment_role(deploy.credentials, external_id)
+        expect(output == "", f"the deploy project assumes the deployment role: {output}")
         for story, credentials, given in (
             ("the deploy project with another external id", deploy.credentials, external_id + "x"),
             ("the deploy project with the external id before the update", deploy.credentials, former_id),
@@ -241,7 +241,7 @@ class Stories:
         """No secret that was handed out is found in what was printed, logged, packaged or left in a folder."""
         secrets = self.secrets() | {self.aws.api_key().encode()}
         expect(len(secrets) >= 10, "credentials were handed out")
-        places = {"the output": "\n".join(self.report.said).encode()}
+        places = {"the output": "\n".join(self.report.lines).encode()}
         files = [
             *self.pipeline.work.glob("*.log"),
             *self.aws.folder.glob("*.zip"),

@@ -2,130 +2,27 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-use aws_smithy_async::time::TimeSource;
 use catalog::ProductRepository;
 use local::LocalDynamoDb;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
-
-/// What goes wrong with a request to DynamoDB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// DynamoDB does nothing and returns the error with this code.
-    Error(&'static str),
-    /// DynamoDB does nothing, because the signature's time is too old.
-    SignatureExpired,
-    /// DynamoDB does nothing, because the signature's time is in the future.
-    SignatureNotYetCurrent,
-    /// DynamoDB fails after the write.
-    InternalServerErrorAfterwards,
-    /// Something before DynamoDB is overloaded.
-    ServiceUnavailable,
-    /// The same, and its response says how long to wait.
-    ServiceUnavailableForNow,
-    /// Something else responds with a 404.
-    NotFound,
-    /// Nobody listens.
-    ConnectionRefused,
-    /// The connection ends before the write.
-    Reset,
-    /// The connection ends after the write.
-    ResetAfterwards,
-    /// Nothing is done, and no response comes.
-    Silence,
-    /// The write is done, and no response comes.
-    AnswerLost,
-    /// The connection ends in the middle of the response.
-    AnswerTruncated,
-    /// Something else responds, such as a proxy with a page.
-    NoJson,
-    /// Something else responds with nothing.
-    Empty,
-    /// The response begins after the time for an attempt.
-    SlowFirstByte,
-    /// The response begins at once and ends after the time for an attempt.
-    SlowBody,
-    /// The response is not the one that DynamoDB sent.
-    WrongChecksum,
-}
-
-impl Fault {
-    /// All faults, except the errors that DynamoDB names.
-    pub const ALL: [Self; 17] = [
-        Self::SignatureExpired,
-        Self::SignatureNotYetCurrent,
-        Self::InternalServerErrorAfterwards,
-        Self::ServiceUnavailable,
-        Self::ServiceUnavailableForNow,
-        Self::NotFound,
-        Self::ConnectionRefused,
-        Self::Reset,
-        Self::ResetAfterwards,
-        Self::Silence,
-        Self::AnswerLost,
-        Self::AnswerTruncated,
-        Self::NoJson,
-        Self::Empty,
-        Self::SlowFirstByte,
-        Self::SlowBody,
-        Self::WrongChecksum,
-    ];
-
-    /// Whether DynamoDB has done what it was asked for.
-    #[must_use]
-    pub fn comes_afterwards(self) -> bool {
-        matches!(
-            self,
-            Self::InternalServerErrorAfterwards
-                | Self::ResetAfterwards
-                | Self::AnswerLost
-                | Self::AnswerTruncated
-                | Self::NoJson
-                | Self::Empty
-                | Self::SlowFirstByte
-                | Self::SlowBody
-                | Self::WrongChecksum
-        )
-    }
-}
+use crate::fault::Fault;
+use crate::wire::{changed, error, is_signed_now, length, message, plain, reset, until_closed};
+use crate::wrong_clock::WrongClock;
 
 /// More than any number of attempts.
 pub const ALWAYS: usize = usize::MAX;
-
-/// A function's clock, which differs from DynamoDB's by some seconds.
-#[derive(Clone, Debug, Default)]
-pub struct WrongClock(Arc<AtomicI64>);
-
-impl WrongClock {
-    /// Sets how far it is ahead of DynamoDB's, in seconds.
-    pub fn set(&self, seconds: i64) {
-        self.0.store(seconds, SeqCst);
-    }
-}
-
-impl TimeSource for WrongClock {
-    fn now(&self) -> SystemTime {
-        let seconds = self.0.load(SeqCst);
-        let difference = Duration::from_secs(seconds.unsigned_abs());
-        if seconds < 0 {
-            SystemTime::now() - difference
-        } else {
-            SystemTime::now() + difference
-        }
-    }
-}
 
 /// A way to a DynamoDB on which some requests meet a fault. Priming does not count.
 #[derive(Debug)]
@@ -399,98 +296,4 @@ fn is_priming(call: &[u8]) -> bool {
     [r#""Item":{}"#, r#""Key":{"id":{"S":""}}"#]
         .iter()
         .any(|nothing| call.contains(nothing))
-}
-
-/// A whole HTTP message with a content length, or nothing if there is no further one.
-async fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
-    let mut message = Vec::new();
-    loop {
-        if let Some(head) = head(&message)
-            && message.len() >= head + length(&message)
-        {
-            return Ok(Some(message));
-        }
-        if stream.read_buf(&mut message).await? == 0 {
-            return Ok(None);
-        }
-    }
-}
-
-/// Where the body begins.
-fn head(message: &[u8]) -> Option<usize> {
-    message
-        .windows(4)
-        .position(|end| end == b"\r\n\r\n")
-        .map(|at| at + 4)
-}
-
-/// How long the body is.
-fn length(message: &[u8]) -> usize {
-    let head = &message[..head(message).unwrap_or_default()];
-    String::from_utf8_lossy(head)
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.trim().parse().expect("a length"))
-}
-
-fn plain(status: &str, body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// An error as DynamoDB returns it.
-fn error(code: &str, message: &str) -> Vec<u8> {
-    let status = match code {
-        "InternalFailure" | "InternalServerError" => "500 Internal Server Error",
-        "ServiceUnavailable" | "ServiceUnavailableException" => "503 Service Unavailable",
-        _ => "400 Bad Request",
-    };
-    let date = now().fmt(DateTimeFormat::HttpDate).expect("a date");
-    let error = format!("com.amazonaws.dynamodb.v20120810#{code}");
-    plain(
-        &format!("{status}\r\ndate: {date}"),
-        &format!(r#"{{"__type":"{error}","message":"{message}"}}"#),
-    )
-}
-
-fn now() -> DateTime {
-    SystemTime::now().into()
-}
-
-/// Whether a request was signed within five minutes from now.
-fn is_signed_now(call: &[u8]) -> bool {
-    let call = String::from_utf8_lossy(call).to_lowercase();
-    let signed = call.split("x-amz-date: ").nth(1).expect("a date");
-    let [earliest, latest] = [-300, 300].map(|seconds| {
-        let date = DateTime::from_secs(now().secs() + seconds);
-        let date = date.fmt(DateTimeFormat::DateTime).expect("a date");
-        date.replace(['-', ':'], "").to_lowercase()
-    });
-    (earliest.as_str()..latest.as_str()).contains(&&signed[..earliest.len()])
-}
-
-/// Another title in the same length, or, where there is none, another checksum.
-fn changed(response: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(response);
-    let text = if text.contains("Amazon Echo") {
-        text.replace("Amazon Echo", "Amazon Exho")
-    } else {
-        text.replace("x-amz-crc32: ", "x-amz-crc32: 9")
-    };
-    text.into_bytes()
-}
-
-/// Drops what was not sent, and lets the client know.
-fn reset(stream: &TcpStream) -> io::Result<()> {
-    stream.set_zero_linger()?;
-    Err(io::ErrorKind::ConnectionReset.into())
-}
-
-async fn until_closed(stream: &mut TcpStream) -> io::Result<()> {
-    while stream.read(&mut [0; 64]).await? > 0 {}
-    Ok(())
 }

@@ -4,6 +4,7 @@ mod authority;
 mod clock;
 mod credentials;
 mod event;
+mod fault;
 mod faulty;
 mod ledger;
 mod pages;
@@ -11,6 +12,9 @@ mod priming;
 mod release;
 mod runtime;
 mod signature;
+mod startup;
+mod wire;
+mod wrong_clock;
 
 use std::ops::Deref;
 use std::time::SystemTime;
@@ -25,13 +29,16 @@ pub use authority::private_tls;
 pub use clock::{config_at, products_at};
 pub use credentials::ends_after_its_response;
 pub use event::{create_event, find_event, responds_well};
-pub use faulty::{ALWAYS, Fault, Faulty, WrongClock};
+pub use fault::Fault;
+pub use faulty::{ALWAYS, Faulty};
 pub use ledger::{binary, hold, share};
 pub use pages::responds_to_pages;
 pub use priming::primed;
 pub use release::release;
 pub use runtime::{Lambda, invoke, is_acknowledged};
 pub use signature::Signer;
+pub use startup::refuses_to_start;
+pub use wrong_clock::WrongClock;
 
 /// A running API over its own DynamoDB, and a client for it. On a paused clock, no timeout expires.
 #[derive(Debug)]

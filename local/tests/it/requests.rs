@@ -144,7 +144,7 @@ fn pages_of_one_origin_can_be_allowed() {
 }
 
 #[test]
-fn a_request_that_no_function_gets_is_answered_and_logged_with_its_time() {
+fn a_request_that_no_function_gets_has_a_response_and_is_logged_with_its_time() {
     let running = Running::start(&["--port", "0"]);
     let address = running.address.clone();
     let chunked = |chunks: &str| {

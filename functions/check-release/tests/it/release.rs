@@ -165,7 +165,7 @@ async fn if_another_product_has_the_id_a_conflict_is_right_and_it_must_be_found(
 }
 
 #[tokio::test]
-async fn a_503_is_no_result_yet() {
+async fn a_503_is_not_the_result() {
     for unavailable in [CREATE, FIND] {
         let aws = Aws::with(move |version, n, returned| {
             if version == unavailable && n == 1 {

@@ -1,4 +1,4 @@
-//! How CodeDeploy is returned, and what happens if it does not listen.
+//! The report to CodeDeploy, and what happens if CodeDeploy refuses it.
 
 use serde_json::Value;
 

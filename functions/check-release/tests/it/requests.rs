@@ -1,9 +1,7 @@
 //! What the check sends to AWS, and what it needs to send it.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
-use tests::Lambda;
+use tests::{Lambda, refuses_to_start};
 
 use crate::aws::{Aws, CREATE, FIND, as_it_is};
 
@@ -97,18 +95,6 @@ fn without_its_variables_it_ends_and_says_why() {
         ("AWS_ENDPOINT_URL_CODEDEPLOY", "localhost:8000"),
         ("SSL_CERT_FILE", "/no/such/file"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_check-release"))
-            .env_clear()
-            .envs(variables)
-            .env(name, value)
-            .output()
-            .expect("a process");
-        assert!(!output.status.success());
-        let said = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(
-            said.starts_with(&format!("Error: \"{name} must ")),
-            "{said}"
-        );
+        refuses_to_start(env!("CARGO_BIN_EXE_check-release"), &variables, name, value);
     }
 }

@@ -1,7 +1,7 @@
 //! The binary, started as Lambda starts it and configured as it configures every AWS SDK.
 
 use local::LocalDynamoDb;
-use tests::is_acknowledged;
+use tests::{is_acknowledged, refuses_to_start};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 const EVENT: &str = include_str!("../../../../tests/events/create-on-DEV.json");
@@ -45,19 +45,7 @@ fn without_its_variables_it_ends_and_says_why() {
         ("AWS_ENDPOINT_URL", "localhost:8000"),
         ("AWS_CA_BUNDLE", "/no/such/file"),
     ] {
-        let output = std::process::Command::new(BINARY)
-            .env_clear()
-            .envs(variables)
-            .env(name, value)
-            .output()
-            .expect("a process");
-        assert!(!output.status.success());
-        let said = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(
-            said.starts_with(&format!("Error: \"{name} must ")),
-            "{said}"
-        );
+        refuses_to_start(BINARY, &variables, name, value);
     }
 }
 
