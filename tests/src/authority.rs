@@ -4,8 +4,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// The TLS of a server at 127.0.0.1 whose certificate no public authority has signed, and its root as
-/// PEM. As at AWS, the keys are RSA, and an authority is between the root and the server.
+/// The TLS of a server at 127.0.0.1 whose certificate no public authority has signed, and its root
+/// as PEM. As at AWS, the keys are RSA, and an authority is between the root and the server.
 #[must_use]
 pub fn private_tls() -> (ServerConfig, String) {
     let named = |name: &str, mut params: CertificateParams| {
