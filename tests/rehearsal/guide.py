@@ -85,14 +85,15 @@ class Guide:
         replaced.write_text(f'#!/usr/bin/env bash\nREAL="{shutil.which(command, path=path)}"\n{script}')
         replaced.chmod(0o755)
 
-    def choose(self):
-        """The guide's choices, which are this rehearsal's; only the architecture is this machine's."""
+    def choose(self, stages: dict = STAGES):
+        """The guide's choices, which are this rehearsal's, with these stages; the architecture is this machine's."""
         self.run("1. Choose")
         chosen = self.left()
         ours = {f"{stage}_ACCOUNT": account for stage, account in STAGES.items()}
         ours |= {"TOOLS_ACCOUNT": TOOLS, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         expect(ours.items() <= chosen.items(), "docs/deploy.md chooses the rehearsal's accounts and region")
         self.variables = {**ours, "EXTERNAL_ID": chosen["EXTERNAL_ID"]}
+        self.variables |= {f"{stage}_ACCOUNT": "" for stage in STAGES.keys() - stages.keys()}
         self.variables |= {"ARCHITECTURE": ARCHITECTURE, "SERVICE": NAME, "PIPELINE": NAME}
 
     def update(self):
