@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { account, executionRole, forStage, root, Workspace } from './workspace.mjs';
 
+const API = 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV';
 const functions = (await readdir(path.join(root, 'functions'))).sort();
 const stranger = '333333333333';
 const deployRole = {
@@ -312,20 +313,20 @@ test('the credentials of the target account are never printed', async (t) => {
     'aws',
     `case $1 in
     sts) printf 'canary-key\\tcanary-secret\\tcanary-token\\n' ;;
-    cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo https://abc.execute-api.eu-west-1.amazonaws.com/DEV ;;
+    cloudformation) [[ $AWS_SECRET_ACCESS_KEY == canary-secret ]] && echo ${API} ;;
   esac`,
   );
   await workspace.withoutOsls('[[ $AWS_SESSION_TOKEN == canary-token ]]');
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 0, deployed.stderr);
-  assert.equal(await workspace.read('api-endpoint.txt'), 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV\n');
+  assert.equal(await workspace.read('api-endpoint.txt'), `${API}\n`);
   assert.equal(await workspace.read('requires-key.txt'), 'false\n');
   assert.ok(
     deployed.stdout.startsWith(`Release ${await release(workspace)}\nAssuming ${deployRole.CROSS_ACCOUNT_ROLE}\n`),
   );
   // Test does it.
   assert.ok((await workspace.calls()).every((call) => !call.startsWith('curl')));
-  assert.match(deployed.stdout, /The API is at https:\/\/abc\.execute-api\./);
+  assert.ok(deployed.stdout.includes(`The API is at ${API}\n`));
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
 });
 
@@ -339,7 +340,7 @@ test('the key of the API is read when a function asks for it, and never printed'
     `case "$1 $2" in
     sts*) printf 'a\\tb\\tc\\n' ;;
     'cloudformation describe-stack-resource') echo key-id ;;
-    cloudformation*) echo https://abc.execute-api.eu-west-1.amazonaws.com/DEV ;;
+    cloudformation*) echo ${API} ;;
     'apigateway get-api-key') [[ $4 == key-id ]] && echo canary-key ;;
   esac`,
   );
@@ -355,7 +356,7 @@ test('the key of the API is read when a function asks for it, and never printed'
 const testRole = {
   ...deployRole,
   CROSS_ACCOUNT_ROLE: `arn:aws:iam::${account}:role/product-catalog-service-DEV-test`,
-  ENDPOINT: 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV',
+  ENDPOINT: API,
   AWS_REGION: 'eu-west-1',
 };
 
@@ -404,10 +405,8 @@ test('each stage has its tests, which sign with a role that is assumed after eve
     assert.doesNotMatch(tested.stdout + tested.stderr + calls.join('\n'), /canary/);
     const short = (call) => {
       if (call.startsWith('curl')) return call.includes('--json') ? 'curl POST' : 'curl GET';
-      if (call === 'node tests/clients/walk.mjs https://abc.execute-api.eu-west-1.amazonaws.com/DEV')
-        return 'node walk';
-      if (call === 'make test-deployed CATALOG_URL=https://abc.execute-api.eu-west-1.amazonaws.com/DEV')
-        return 'make test-deployed';
+      if (call === `node tests/clients/walk.mjs ${API}`) return 'node walk';
+      if (call === `make test-deployed CATALOG_URL=${API}`) return 'make test-deployed';
       return call.startsWith('aws sts assume-role') ? 'aws' : call;
     };
     assert.deepEqual(calls.map(short), steps, stage);
@@ -580,13 +579,10 @@ test('CodePipeline is handed what the scripts say', async (t) => {
   assert.equal(RELEASE, await release(workspace));
 
   await workspace.run('bash', ['-c', 'mkdir package && mv dist package']);
-  await workspace.write(
-    'scripts/deploy.sh',
-    'echo https://abc.execute-api.eu-west-1.amazonaws.com/DEV >api-endpoint.txt; echo false >requires-key.txt',
-  );
+  await workspace.write('scripts/deploy.sh', `echo ${API} >api-endpoint.txt; echo false >requires-key.txt`);
   const deployed = await exported(workspace, 'buildspec-deploy.yml', {});
   assert.deepEqual(deployed, {
-    ENDPOINT: 'https://abc.execute-api.eu-west-1.amazonaws.com/DEV',
+    ENDPOINT: API,
     REQUIRES_KEY: 'false',
     CHANGES: 'none',
     CODEBUILD_LOG_PATH: 'a-log',
