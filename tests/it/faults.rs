@@ -12,7 +12,7 @@ use expect_test::expect;
 use local::{Function, LocalDynamoDb};
 use reqwest::RequestBuilder;
 use serde_json::Value;
-use tests::{Catalog, transcript};
+use tests::{ALWAYS, Catalog, Fault, Faulty, find_event, transcript};
 use tokio::net::TcpListener;
 use tokio::time::{Duration, Instant};
 use tracing_subscriber::fmt;
@@ -311,6 +311,16 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
             .expect("text");
         request_ids.push(request_id.to_owned());
     }
+    // The deadline interrupts an attempt, whose predecessors say what is wrong.
+    let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
+    let silent = Faulty::start(&dynamodb, Fault::Silence, ALWAYS).await;
+    let mut event = find_event("1001");
+    event["requestContext"]["requestId"] = "interrupted".into();
+    let response = Function::Find
+        .invoke(&silent.products(), &event.to_string())
+        .await;
+    assert_eq!(response.expect("a response")["statusCode"], 503);
+    request_ids.push("interrupted".to_owned());
     // Each error of DynamoDB, by its code.
     let mut of_dynamodb = Vec::new();
     for (code, _) in Reaction::BY_CODE {
@@ -369,5 +379,7 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
          INFO catalog::telemetry::log: POST /product/create 503 unavailable apiRequestId="<request 2>"
         ERROR catalog::http::problem: Internal error apiRequestId="<request 3>" error="DynamoDB refused the call: endpoint must contain scheme"
          INFO catalog::telemetry::log: POST /product/create 500 internal-error apiRequestId="<request 3>"
+        ERROR catalog::http::problem: The catalog is unavailable apiRequestId="<request 4>" error="DynamoDB is not available: operation timeout (all attempts including retries) occurred after 5s" lastAttempt="operation attempt timeout (single attempt) occurred after 1s"
+         INFO catalog::telemetry::log: GET /product/find/{id} 503 unavailable apiRequestId="<request 4>"
     "#]].assert_eq(&log);
 }

@@ -12,6 +12,9 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use tokio::task_local;
 
+/// How the SDK's error begins when it interrupts an attempt because the whole call's time is over.
+const OUT_OF_TIME: &str = "operation timeout";
+
 /// One call of DynamoDB with all its attempts, as the log and the trace report it.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -20,7 +23,7 @@ pub(crate) struct Call {
     attempts: u32,
     /// The status of the last response, or `None` if there was none.
     pub status: Option<u16>,
-    /// Why the last attempt that ended failed, or `None` if it succeeded.
+    /// Why the last attempt that ended by itself failed, or `None` if it succeeded.
     error: Option<String>,
     /// AWS's id of the last attempt that got a response.
     pub request_id: Option<String>,
@@ -108,7 +111,15 @@ impl Intercept for Observer {
     ) -> Result<(), BoxError> {
         let error = context.output_or_error().and_then(Result::err);
         let error = error.map(|error| root_cause(error).to_string());
-        on_call(|call| call.error = error);
+        on_call(|call| {
+            // The end of the call's time says nothing that its attempts' errors did not say better.
+            let interrupted = error
+                .as_ref()
+                .is_some_and(|error| error.starts_with(OUT_OF_TIME));
+            if !interrupted || call.error.is_none() {
+                call.error = error;
+            }
+        });
         Ok(())
     }
 
