@@ -104,13 +104,13 @@ measure-aws: build-tools ## Measure a deployed stage on AWS: docs/performance.md
 
 bench-instructions: release ## Count instructions and the bytes of the zips, against bench/limits.toml (needs faketime, qemu-user)
 	$(BUILD)
-	target/debug/instructions
+	target/debug/instructions hold $(ARCHITECTURE)
 
 profile: build-tools ## Write Callgrind profiles of create-product and find-product to target/profile (needs faketime, valgrind)
 	cargo lambda build --release --locked --lambda-dir target/profile \
 	  $(addprefix --package ,$(notdir $(wildcard functions/*)))
 	$(BUILD)
-	LAMBDA_DIR=target/profile target/debug/instructions target/profile
+	LAMBDA_DIR=target/profile target/debug/instructions profile target/profile
 
 reliability: release ## Test every promise in full, on the release binaries; write docs/reliability.md
 	bash tests/reliability.sh

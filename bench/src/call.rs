@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -14,11 +15,14 @@ pub struct Call {
     title: &'static str,
     description: Cow<'static, str>,
     status: u16,
+    by_browser: bool,
 }
 
 impl Call {
     const CREATE: &'static str = include_str!("../../tests/events/create-on-DEV.json");
     const FIND: &'static str = include_str!("../../tests/events/find-on-DEV.json");
+    /// The headers that a browser, a content delivery network and API Gateway add to a function.
+    const BROWSER: &'static str = include_str!("browser.json");
 
     /// A new product.
     pub const CREATED: Self = Self::create("created", "1002", 201);
@@ -42,6 +46,7 @@ impl Call {
             title: "Echo",
             description: Cow::Borrowed("Smart speaker"),
             status,
+            by_browser: false,
         }
     }
 
@@ -54,6 +59,7 @@ impl Call {
             title: "Amazon Echo",
             description: Cow::Borrowed("Smart speaker"),
             status,
+            by_browser: false,
         }
     }
 
@@ -76,6 +82,15 @@ impl Call {
         }
     }
 
+    /// The same call by a browser, through a content delivery network, and not by curl: with three times the headers.
+    #[must_use]
+    pub fn by_browser(self) -> Self {
+        Self {
+            by_browser: true,
+            ..self
+        }
+    }
+
     /// The product that is created or found.
     #[must_use]
     pub fn product(&self) -> Value {
@@ -90,6 +105,14 @@ impl Call {
             event["pathParameters"]["id"] = self.id.as_ref().into();
         } else {
             event["body"] = self.product().to_string().into();
+        }
+        if self.by_browser {
+            let headers: BTreeMap<String, String> =
+                serde_json::from_str(Self::BROWSER).expect("headers");
+            for (name, value) in headers {
+                event["headers"][&name] = value.as_str().into();
+                event["multiValueHeaders"][name] = [value].as_slice().into();
+            }
         }
         event.to_string()
     }

@@ -23,9 +23,14 @@ pub struct Canned {
     url: String,
     root: String,
     authority: PathBuf,
+    token: String,
 }
 
 impl Canned {
+    /// About as many characters as the session token of a function's role has, which it signs and
+    /// sends with each call.
+    const TOKEN: usize = 1000;
+
     /// Starts it on a free port, with its own certificates: RSA-2048, for a root, an authority and
     /// a server, like DynamoDB's.
     pub async fn start(delay: Duration) -> Self {
@@ -48,6 +53,7 @@ impl Canned {
             url,
             root,
             authority,
+            token: "t".repeat(Self::TOKEN),
         }
     }
 
@@ -59,7 +65,7 @@ impl Canned {
 
     /// The environment of a function that uses it and logs as deployed.
     #[must_use]
-    pub fn variables(&self) -> [(&str, &str); 7] {
+    pub fn variables(&self) -> [(&str, &str); 8] {
         [
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_CA_BUNDLE", self.authority.to_str().expect("text")),
@@ -68,6 +74,7 @@ impl Canned {
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_REGION", "eu-central-1"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_SESSION_TOKEN", &self.token),
             ("DYNAMODB_TABLE", "PRODUCT_CATALOG"),
         ]
     }

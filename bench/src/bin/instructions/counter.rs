@@ -1,4 +1,5 @@
 use std::env::consts::ARCH;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,17 +14,14 @@ use crate::tools::installed;
 
 const WARM_CALLS: usize = 20;
 
-/// Graviton2 on arm64, the oldest that Lambda has; elsewhere all that QEMU can do.
-const CPU: &str = if cfg!(target_arch = "aarch64") {
-    "neoverse-n1"
-} else {
-    "max"
-};
+/// Debian's C library for arm64, on a machine of another architecture.
+const ARM64_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 
 /// Counts the instructions of a function while it runs in QEMU: the same on a busy machine as on a
 /// quiet one.
 pub struct Counter {
-    qemu: PathBuf,
+    /// QEMU and its options.
+    qemu: Vec<OsString>,
     /// QEMU's, which is the function's, too. The function itself preloads nothing, so that no
     /// instruction is added.
     clock: Clock,
@@ -32,14 +30,30 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Compiles the plugin.
+    /// Compiles the plugin, for functions of this architecture, in Lambda's terms.
     ///
     /// # Errors
     ///
     /// A line that says what is missing.
-    pub fn new() -> Result<Self, String> {
-        let qemu = format!("qemu-{ARCH}");
-        let [cc, faketime, qemu] = installed(["cc", "faketime", &qemu], "faketime gcc qemu-user")?;
+    pub fn new(architecture: &str) -> Result<Self, String> {
+        // Graviton2, the oldest of Lambda's, and all that QEMU can emulate.
+        let (arch, cpu) = match architecture {
+            "arm64" => ("aarch64", "neoverse-n1"),
+            _ => ("x86_64", "max"),
+        };
+        let [cc, faketime, qemu] = installed(
+            ["cc", "faketime", &format!("qemu-{arch}")],
+            "faketime gcc qemu-user",
+        )?;
+        let mut command = vec![qemu.clone().into(), "-cpu".into(), cpu.into()];
+        if arch != ARCH {
+            if !Path::new(ARM64_LIBRARIES).is_dir() {
+                return Err(format!(
+                    "no C library for {architecture}; install it with: apt-get install libc6-arm64-cross"
+                ));
+            }
+            command.extend(["-L".into(), ARM64_LIBRARIES.into()]);
+        }
         let help = Command::new(&qemu).arg("--help").output();
         let help = help.expect("QEMU runs").stdout;
         if !String::from_utf8_lossy(&help).contains("-plugin") {
@@ -49,7 +63,7 @@ impl Counter {
             ));
         }
         let counter = Self {
-            qemu,
+            qemu: command,
             clock: Clock::of(&faketime),
             folder: env::temp_dir().join(format!("product-catalog-counter-{}", process::id())),
         };
@@ -68,9 +82,10 @@ impl Counter {
         fs::write(self.file(), 0_u64.to_ne_bytes()).expect("a file");
         let (plugin, file) = (self.plugin(), self.file());
         let clock = self.clock.variables();
-        let mut command = tokio::process::Command::new(&self.qemu);
+        let mut command = tokio::process::Command::new(&self.qemu[0]);
         command
-            .args(["-cpu", CPU, "-plugin"])
+            .args(&self.qemu[1..])
+            .arg("-plugin")
             .arg(format!("{},count={}", plugin.display(), file.display()))
             .args(clock.iter().flat_map(|(name, _)| ["-U", name]))
             .arg(release(call.package));

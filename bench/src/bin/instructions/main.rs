@@ -1,6 +1,6 @@
-//! Holds both release binaries to bench/limits.toml: the instructions of init, first and warm call,
-//! and the size of the zip: `make bench-instructions`. With a folder as its argument, writes
-//! callgrind's profiles there instead: `make profile`.
+//! `hold`: holds the release binaries to bench/limits.toml, with the instructions of init, of a first
+//! and a warm call by curl, and of a warm call by a browser, and with the size of the zip: `make
+//! bench-instructions`. `profile`: writes callgrind's profiles to a folder: `make profile`.
 
 mod callgrind;
 mod counter;
@@ -8,7 +8,6 @@ mod slow;
 mod tools;
 
 use std::collections::BTreeMap;
-use std::env::consts::ARCH;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,9 +25,13 @@ type Limits = BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match env::args_os().nth(1) {
-        None => hold().await,
-        Some(folder) => callgrind::profile(Path::new(&folder)).await,
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["hold", architecture @ ("arm64" | "x86_64")] => hold(architecture).await,
+        ["profile", folder] => callgrind::profile(Path::new(folder)).await,
+        _ => {
+            Err("usage: instructions hold arm64|x86_64, or instructions profile FOLDER".to_owned())
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -37,8 +40,8 @@ async fn main() -> ExitCode {
 }
 
 /// Fails when anything is over its limit.
-async fn hold() -> Result<ExitCode, String> {
-    let counter = Counter::new()?;
+async fn hold(architecture: &str) -> Result<ExitCode, String> {
+    let counter = Counter::new(architecture)?;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("limits.toml");
     let text = fs::read_to_string(&file).expect("bench/limits.toml");
     let limits: Limits = toml::from_str(&text).expect("limits");
@@ -47,14 +50,16 @@ async fn hold() -> Result<ExitCode, String> {
     for call in [Call::FOUND, Call::CREATED] {
         let package = call.package;
         let [init, first, warm] = counter.count(&dynamodb, &call).await;
+        let [_, _, browser] = counter.count(&dynamodb, &call.clone().by_browser()).await;
         let zip = zip_size(&release(package)).await;
         for (part, measured, unit) in [
             ("init", init, "instructions"),
             ("first", first, "instructions"),
             ("warm", warm, "instructions"),
+            ("browser", browser, "instructions"),
             ("zip", zip, "bytes"),
         ] {
-            let limit = limits[ARCH][package][part];
+            let limit = limits[architecture][package][part];
             let tolerance = limit * TOLERANCE_PERCENT / 100;
             let verdict = if measured > limit + tolerance {
                 result = ExitCode::FAILURE;
@@ -64,7 +69,7 @@ async fn hold() -> Result<ExitCode, String> {
             } else {
                 "within the limit"
             };
-            println!("{package:<14} {part:<5} {measured:>9} of {limit:>9} {unit}: {verdict}");
+            println!("{package:<14} {part:<7} {measured:>9} of {limit:>9} {unit}: {verdict}");
         }
     }
     Ok(result)
