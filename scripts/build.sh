@@ -29,7 +29,9 @@ identify() {
 }
 functions=(functions/*)
 functions=("${functions[@]#functions/}")
-cargo lambda build --release --locked "--${architecture/_/-}" "${functions[@]/#/--package=}"
+# For the C library of Lambda's provided.al2023. An older one would have two more parts to load at each start.
+target=${architecture/arm64/aarch64}-unknown-linux-gnu.2.34
+cargo lambda build --release --locked --target "$target" "${functions[@]/#/--package=}"
 for function in "${functions[@]}"; do
   bootstrap=target/lambda/$function/bootstrap
   objcopy --only-keep-debug "$bootstrap" "$bootstrap.debug"

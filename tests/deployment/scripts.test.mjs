@@ -98,7 +98,7 @@ test('packaging needs no credentials and makes no call', async (t) => {
   });
   assert.equal(packaged.code, 0, packaged.stderr);
   assert.deepEqual(await workspace.calls(), [
-    `cargo lambda build --release --locked --arm64 ${functions.map((name) => `--package=${name}`).join(' ')}`,
+    `cargo lambda build --release --locked --target aarch64-unknown-linux-gnu.2.34 ${functions.map((name) => `--package=${name}`).join(' ')}`,
   ]);
 });
 

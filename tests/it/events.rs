@@ -149,7 +149,23 @@ async fn an_unusual_request_gets_a_response() {
         ),
         (
             FIND_ON_AN_HTTP_API,
-            vec![("/rawPath", json!(7))],
+            vec![("/requestContext/http/path", json!(7))],
+            "400 malformed-request",
+        ),
+        (
+            FIND,
+            vec![("/pathParameters", json!(7))],
+            "400 malformed-request",
+        ),
+        (
+            FIND,
+            vec![("/isBase64Encoded", json!("no"))],
+            "400 malformed-request",
+        ),
+        // A WebSocket API's, but for its headers.
+        (
+            FIND_ON_AN_HTTP_API,
+            vec![("/requestContext/http", Value::Null)],
             "400 malformed-request",
         ),
         (

@@ -3,6 +3,10 @@
 use catalog::{Cors, ProductRepository, init_log, run};
 use find_product::{ROUTE, find};
 use lambda_runtime::Error;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

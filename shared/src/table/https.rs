@@ -18,7 +18,7 @@ use lambda_http::http::Request;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CipherSuite, ClientConfig, RootCertStore};
 
 /// HTTP/1.1 with a pool of connections, over TLS, or without it for an emulator on this machine.
 pub type HttpsPool<B> = Client<hyper_rustls::HttpsConnector<connect::HttpConnector>, B>;
@@ -58,7 +58,13 @@ where
         let root = root.map_err(|error| error.to_string())?;
         trusted.add(root).map_err(|error| error.to_string())?;
     }
-    let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+    let mut provider = default_provider();
+    // AES-256 comes with SHA-384, for which few of Lambda's processors have instructions: see
+    // docs/decisions/0025-aes-128-first.md.
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    let tls = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(trusted)

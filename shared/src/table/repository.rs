@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -122,6 +122,8 @@ impl ProductRepository {
                     .with_initial_backoff(Self::FIRST_BACKOFF)
                     .with_max_backoff(Self::LAST_BACKOFF),
             )
+            // The attempt's time-out includes the response's body.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(Distrust)
             .interceptor(Observer)
             .interceptor(rejected.clone())
