@@ -128,7 +128,7 @@ impl<'de, const LISTS: bool> Visitor<'de> for Headers<LISTS> {
     }
 }
 
-/// The request in an event, without the headers that HTTP does not allow, such as one with an `é`.
+/// The request in an event, without the headers that HTTP does not allow, such as one with a control character.
 fn parse(event: &str) -> Option<Request> {
     // Where nobody reads it, serde_json skips half a surrogate pair.
     let has_escapes = event.split('\\').skip(1).any(|rest| rest.starts_with('u'));
