@@ -295,7 +295,7 @@ test('a stage says whom its alarms notify, and where its runbook is', async (t) 
     return packaged(t, 'STAGE', workspace);
   };
   const subscription = ({ Conditions, Resources }) => [
-    Conditions.TellsOfAlarms['Fn::Not'][0]['Fn::Equals'],
+    Conditions.HasAlarmEndpoint['Fn::Not'][0]['Fn::Equals'],
     Resources.AlarmTopic.Properties.Subscription['Fn::If'][1],
   ];
   assert.deepEqual(subscription(await stackFor('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);

@@ -88,18 +88,18 @@ test('a stage exists when its account is given', () => {
 test('parameters that contradict each other are refused, with what to do', () => {
   const none = { DevAccountID: '', StageAccountID: '', ProdAccountID: '' };
   for (const [parameters, message] of [
-    [none, /TargetAccountID must be given, or at least one of/],
-    [{ TargetAccountID: '222222222222' }, /TargetAccountID cannot be given with/],
+    [none, /Set TargetAccountID, or at least one of/],
+    [{ TargetAccountID: '222222222222' }, /TargetAccountID cannot be combined with/],
     [
       { ...none, TargetAccountID: '222222222222', ProdAccountID: '444444444444' },
-      /TargetAccountID cannot be given with/,
+      /TargetAccountID cannot be combined with/,
     ],
-    [{ DeploymentEnvironment: 'PROD' }, /DeploymentEnvironment is given with TargetAccountID only/],
-    [{ DeployRoleName: 'ci-deploy' }, /DeployRoleName is given with TargetAccountID only/],
-    [{ ProdAccountID: '', ApprovalEmail: 'owner@example.com' }, /ApprovalEmail is given with ProdAccountID only/],
+    [{ DeploymentEnvironment: 'PROD' }, /DeploymentEnvironment requires TargetAccountID/],
+    [{ DeployRoleName: 'ci-deploy' }, /DeployRoleName requires TargetAccountID/],
+    [{ ProdAccountID: '', ApprovalEmail: 'owner@example.com' }, /ApprovalEmail requires ProdAccountID/],
     [
       { ConnectionArn: connected.Pipeline.Stages[0].Actions[0].Configuration.ConnectionArn },
-      /FullRepositoryId must be/,
+      /ConnectionArn requires FullRepositoryId/,
     ],
     [{ ProdAccountID: '4444-4444-4444' }, /ProdAccountID 4444-4444-4444 does not match/],
     [{ ApprovalEmail: 'nobody' }, /ApprovalEmail nobody does not match/],
