@@ -19,8 +19,8 @@ use crate::{Function, docs, gateway};
 pub struct LocalApi(Server);
 
 impl LocalApi {
-    /// Starts it on `port`, or on a free one if it is 0, with the products of `products`, for this
-    /// machine and the pages that `cors` allows.
+    /// Starts it on `port`, or on a free port if it is 0, with `products`, for this machine and the
+    /// pages that `cors` allows.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ impl LocalApi {
     pub async fn start(port: u16, products: ProductRepository, cors: Cors) -> io::Result<Self> {
         let allowed = cors.origin().cloned();
         let app = docs::routes()
-            // These pages are not the API.
+            // The reference is not part of the API that `cors` opens.
             .layer(from_fn_with_state(None, only_for_this_machine))
             .fallback(respond)
             .method_not_allowed_fallback(respond)
@@ -36,13 +36,13 @@ impl LocalApi {
         Server::start(port, app, allowed).await.map(Self)
     }
 
-    /// Its URL, without a slash at the end.
+    /// Its URL, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Stops it when the requests in progress are answered, but after a second at most.
+    /// Stops it once the requests in progress have their responses, or after a second.
     pub async fn stop(self) {
         self.0.stop().await;
     }
@@ -74,7 +74,7 @@ async fn respond(
     response
 }
 
-/// Why API Gateway responds by itself: its response type.
+/// Why API Gateway responds itself: its response type.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
 type ResponseType = &'static str;
 
@@ -100,7 +100,7 @@ async fn invoke(
         })?;
     let body = gateway::decoded(&mut parts.headers, body)?;
     let event = gateway::event(request_id, resource, &parameters, parts, &body);
-    // A task of its own: a panic ends the invocation and not the server, as on Lambda.
+    // A separate task, so that a panic ends the invocation but not the server, as on Lambda.
     let response = tokio::spawn(async move {
         let event = event.to_string();
         function.invoke_with(&cors, &products, &event).await
@@ -113,8 +113,8 @@ async fn invoke(
     })
 }
 
-/// The method that a preflight can allow. API Gateway responds to it for each route, if pages of
-/// another origin can call the API at all.
+/// The method that a preflight can allow. API Gateway responds to a preflight for each route, if
+/// pages of another origin can call the API.
 fn method_to_allow(cors: &Cors, parts: &Parts) -> Option<Method> {
     if cors.origin().is_none() || parts.method != Method::OPTIONS {
         return None;
@@ -124,8 +124,8 @@ fn method_to_allow(cors: &Cors, parts: &Parts) -> Option<Method> {
     methods.find(|method| route(method, path).is_some())
 }
 
-/// The function behind a route, its resource and the path parameters. API Gateway ignores slashes
-/// at the end and doubled ones.
+/// The function behind a route, its resource and the path parameters. API Gateway ignores trailing
+/// and repeated slashes.
 fn route(method: &Method, path: &str) -> Option<(Function, &'static str, Value)> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let segments = [(); 4].map(|()| segments.next());

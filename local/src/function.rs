@@ -14,8 +14,8 @@ pub enum Function {
 }
 
 impl Function {
-    /// Serves an event as the function's binary does on Lambda, and returns its proxy response,
-    /// which no page of another origin can read.
+    /// Serves an event as the function's binary does on Lambda, without CORS, and returns its proxy
+    /// response.
     ///
     /// # Errors
     ///
