@@ -264,19 +264,28 @@ impl Write for Log {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
+/// Keeps the log of the whole process: tracing asks for each line's subscriber once. Another test's
+/// thread has none; if it reached a line first, it would disable the line.
+fn log_of_the_process() -> Log {
     let log = Log::default();
     let written = log.clone();
     let writer = move || log.clone();
-    // For the whole process: tracing asks for each line's subscriber once. Another test's thread
-    // has none; if it reached a line first, it would disable the line.
     fmt()
         .with_writer(writer)
         .with_ansi(false)
         .without_time()
         .init();
+    written
+}
 
+fn request_id(response: &reqwest::Response) -> String {
+    let id = response.headers()["x-amzn-requestid"].to_str();
+    id.expect("text").to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
+    let written = log_of_the_process();
     let (forbidden, _) = always(
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"not authorized"}"#,
@@ -308,10 +317,7 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         };
         let response = request.send().await.expect("a response");
         assert_eq!(response.status(), status, "{url}");
-        let request_id = response.headers()["x-amzn-requestid"]
-            .to_str()
-            .expect("text");
-        request_ids.push(request_id.to_owned());
+        request_ids.push(request_id(&response));
     }
     // The deadline interrupts an attempt; earlier attempts show what is wrong.
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
@@ -331,10 +337,7 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         let (url, _) = always(400, error.leak()).await;
         let catalog = Catalog::start_with(&url).await;
         let response = catalog.find("1001").send().await.expect("a response");
-        let request_id = response.headers()["x-amzn-requestid"]
-            .to_str()
-            .expect("text");
-        of_dynamodb.push((code, request_id.to_owned()));
+        of_dynamodb.push((code, request_id(&response)));
     }
     // Operators need not know that the SDK closes a connection.
     let (failing, _) = always(503, "").await;
