@@ -114,7 +114,9 @@ fn documented(contract: &Contract) -> Seen {
         .filter(|name| name != Outcome::MalformedRequest.name())
         .collect();
     let mut documented = Seen::new();
-    for operation in [CREATE, FIND] {
+    let operations = [CREATE, FIND];
+    assert_eq!(contract.operations(), operations, "each has its requests");
+    for operation in operations {
         for (status, response) in contract.responses(operation) {
             let bodies: Vec<_> = contract.examples(response).map(|(_, body)| body).collect();
             let mut problems = bodies

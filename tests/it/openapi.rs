@@ -1,6 +1,7 @@
 //! Reads openapi.yaml for the tests, and checks the document itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat;
 
 use catalog::Outcome;
 use serde::Deserialize;
@@ -38,6 +39,16 @@ impl Contract {
             }
         }
         contract
+    }
+
+    /// All operations.
+    pub fn operations(&self) -> Vec<(&str, &str)> {
+        let paths = self.0["paths"].as_object().expect("paths");
+        paths
+            .iter()
+            .flat_map(|(path, item)| item.as_object().into_iter().flatten().zip(repeat(path)))
+            .map(|((method, _), path)| (method.as_str(), path.as_str()))
+            .collect()
     }
 
     /// The documented responses of an operation, by status.
