@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use catalog::{Cors, ProductRepository};
 use http_body_util::LengthLimitError;
 use lambda_http::Error;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::server::{Server, log, only_for_this_machine};
@@ -119,23 +119,44 @@ fn method_to_allow(cors: &Cors, parts: &Parts) -> Option<Method> {
     if cors.origin().is_none() || parts.method != Method::OPTIONS {
         return None;
     }
-    let path = parts.uri.path();
-    let mut methods = [Method::GET, Method::POST].into_iter();
-    methods.find(|method| route(method, path).is_some())
+    Function::ALL.into_iter().find_map(|function| {
+        let (method, resource) = function.route().split_once(' ')?;
+        parameters(resource, parts.uri.path())?;
+        method.parse().ok()
+    })
 }
 
 /// The function behind a route, its resource and the path parameters. API Gateway ignores trailing
 /// and repeated slashes.
 fn route(method: &Method, path: &str) -> Option<(Function, &'static str, Value)> {
+    Function::ALL.into_iter().find_map(|function| {
+        let (served, resource) = function.route().split_once(' ')?;
+        let parameters = parameters(resource, path)?;
+        (method.as_str() == served).then_some((function, resource, parameters))
+    })
+}
+
+/// The parameters of a path, or `None` if it is not a path of `resource`.
+fn parameters(resource: &str, path: &str) -> Option<Value> {
+    let mut found = Map::new();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let segments = [(); 4].map(|()| segments.next());
-    match (method, segments) {
-        (&Method::POST, [Some("product"), Some("create"), None, None]) => {
-            Some((Function::Create, "/product/create", Value::Null))
+    for expected in resource.split('/').skip(1) {
+        let segment = segments.next()?;
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
+            Some(name) => {
+                found.insert(name.to_owned(), segment.into());
+            }
+            None if expected == segment => {}
+            None => return None,
         }
-        (&Method::GET, [Some("product"), Some("find"), Some(id), None]) => {
-            Some((Function::Find, "/product/find/{id}", json!({ "id": id })))
-        }
-        _ => None,
     }
+    let parameters = if found.is_empty() {
+        Value::Null
+    } else {
+        found.into()
+    };
+    segments.next().is_none().then_some(parameters)
 }
