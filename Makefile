@@ -9,7 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# Containers often set it. Without bytecode, each start of aws, cfn-lint or checkov compiles hundreds of modules.
+# Containers often set this. Without bytecode, each start of aws, cfn-lint or checkov compiles hundreds of modules.
 unexport PYTHONDONTWRITEBYTECODE
 # The same for osls, newman and redocly.
 export NODE_COMPILE_CACHE := $(CURDIR)/target/node-compile-cache
@@ -23,7 +23,7 @@ SERVICE ?= $(shell sed -n 's/^service: //p' serverless.yml)
 # Clippy's driver lints the workspace while it compiles. `cargo clippy` would compile every dependency again.
 LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
 
-# Everything that `cargo test` runs. Other packages or targets would have other features, and compile the dependencies again.
+# Everything that `cargo test` runs. Other packages or targets would have different features, and recompile the dependencies.
 BUILD := $(LINTING) build --quiet --workspace --lib --bins --tests --locked
 
 help: ## List the targets
@@ -56,7 +56,7 @@ test-api: .venv/pipeline ## Run the fast subset of the Rust tests, as each deplo
 test-busy: ## Run the Rust tests ten times, beside four busy loops
 	bash tests/busy.sh
 
-test-hostile: build-tools ## Send the requests that schemathesis generates from openapi.yaml (EXAMPLES: for each operation)
+test-hostile: build-tools ## Send requests that schemathesis generates from openapi.yaml (EXAMPLES=number per operation)
 	$(BUILD)
 	bash tests/schemathesis/run.sh $(or $(EXAMPLES),1000)
 
@@ -76,7 +76,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...; signs with AWS credentials in the environment)
 	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
 
-test-tools: build-tools ## Test what is in tools/, the lock file of the pipeline, `make measure-aws`, and that docs/cost.md is current
+test-tools: build-tools ## Test tools/, the pipeline's lock file, `make measure-aws`, and that docs/cost.md is current
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
 
 lint-deployment: tools ## Lint templates, packaged templates, the contract, scripts, and every language except Rust
@@ -88,7 +88,7 @@ test-deployment: tools ## Test the policies, packages and scripts of the deploym
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
-rehearse: tools ## Play pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, PICTURE=file draws it, RECEIVED=1 takes what `make test` built, ONLY=1 or ONLY=3 plays the pipeline for one stage or for three)
+rehearse: tools ## Run pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, PICTURE=file draws it, RECEIVED=1 reuses the build of `make test`, ONLY=1 or ONLY=3 runs only the pipeline for one stage or for three)
 	.venv/bin/python tests/rehearsal/rehearse.py $(if $(PICTURE),| tee >(cat >&2) | .venv/bin/python scripts/picture.py $(PICTURE))
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
@@ -159,14 +159,14 @@ tools: build-tools .venv/checkov/installed ## Install the pinned tools in this f
 
 build-tools: .venv/installed node_modules/installed ## Install only the tools for building and packaging
 
-# With the image's own Node: it has the version that tools/requirements.in asks for.
+# Uses the image's Node, which has the version that tools/requirements.in asks for.
 pipeline-tools: .venv/pipeline ## Install what the pipeline's Build needs, and nothing else
 	npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 .venv/bin/pip:
 	python3 -m venv .venv
 
-# Wheels alone: what builds a tool from its source can download anything.
+# Only wheels: building a tool from source can download anything.
 .venv/pipeline: pipeline/requirements.txt | .venv/bin/pip
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $<
 	touch $@
@@ -205,7 +205,7 @@ target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find
 	  --bundle --minify --platform=node --target=node20 --outdir=../../../target/peers/node
 	touch $@
 
-# Not optimized: each build of the pipeline compiles it, and runs it for a second.
+# Not optimized: every pipeline build compiles it, and runs it for a second.
 .tools/bin/cargo-cyclonedx:
 	cargo install --quiet --debug --locked --root .tools cargo-cyclonedx@0.5.9
 
@@ -215,7 +215,7 @@ first-product: ## Measure the time from a clone to the first product in a browse
 durations: ## Measure `make test` in a cold clone and after a change; write the table in CONTRIBUTING.md
 	python3 tools/durations.py
 
-cost: .venv/installed ## Compute what a stage costs a month from tools/cost.toml, and simulate two Regions; write docs/cost.md
+cost: .venv/installed ## Compute a stage's monthly cost from tools/cost.toml, and simulate two Regions; write docs/cost.md
 	python3 tools/cost.py
 
 update: .venv/installed ## Update every lock file (Cargo, npm, Python) and run the loop

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Gives a stack a table that exists, with its products: scripts/adopt-table.py STACK TABLE
+"""Imports an existing table, with its products, into a stack: scripts/adopt-table.py STACK TABLE
 
 For a table that belongs to no stack: a failed first deployment or a deleted stack of STAGE or PROD has left it, or
 another stack has released it. Without this, the next deployment fails because the table exists. If there is no stack of
@@ -24,7 +24,7 @@ CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 
 def described(dynamodb, table: str) -> dict:
-    """The table as it is. CloudFormation compares the next template with this one, not with the table."""
+    """The table's current properties. CloudFormation compares the next template with these, not with the table."""
     found = dynamodb.describe_table(TableName=table)["Table"]
     properties = {
         "TableName": table,
@@ -49,7 +49,7 @@ def described(dynamodb, table: str) -> dict:
 
 
 def template_of(cloudformation, stack: str) -> dict | None:
-    """The template of a stack that exists."""
+    """The template of a stack, or None if there is no stack."""
     try:
         return cloudformation.get_template(StackName=stack)["TemplateBody"]
     except ClientError as error:
@@ -96,7 +96,7 @@ def main() -> int:
     arguments = parser.parse_args()
     session = Session()
     try:
-        # As the AWS CLI does, and botocore by itself does not.
+        # botocore, unlike the AWS CLI, ignores AWS_REGION.
         clients = [session.create_client(each, os.environ.get("AWS_REGION")) for each in ("cloudformation", "dynamodb")]
         adopt(*clients, arguments.stack, arguments.table)
     except (BotoCoreError, ClientError, WaiterError) as error:

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# Builds every function in functions/ for Lambda, and zips it into dist/, without its debug symbols: these go to
-# dist/debug, to files that are named after the build's id. scripts/package.sh packages the zips for a stage.
+# Builds every function in functions/ for Lambda, and zips it into dist/ without its debug symbols, which go to
+# dist/debug in files named after the build id. scripts/package.sh packages the zips for a stage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 
 architecture=${ARCHITECTURE:-arm64}
 if [[ ! $architecture =~ ^(arm64|x86_64)$ ]]; then
-  echo "build.sh: ARCHITECTURE must be arm64 or x86_64, and is '$architecture'" >&2
+  echo "build.sh: ARCHITECTURE must be arm64 or x86_64, but is '$architecture'" >&2
   exit 1
 fi
 
 rm -rf dist
 mkdir -p dist/debug
-# The folder of a build, which CodeBuild makes anew each time, must not show in what is built there.
+# CodeBuild uses a new folder for each build, which must not appear in the binaries.
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. -Clink-arg=-Wl,--build-id=sha1"
-# Rust's own, because the system's knows only the system's architecture.
+# Rust's own objcopy, because the system's supports only the system's architecture.
 sysroot=$(rustc --print sysroot)
 programs=("$sysroot"/lib/rustlib/*/bin/rust-objcopy)
 objcopy() {
   LD_LIBRARY_PATH="$sysroot/lib" "${programs[0]}" "$@"
 }
-# Gives a program or its symbols the id in `build`, behind the head of the note, of 16 bytes.
+# Writes the id in `build` into a program or its symbols, after the note's 16-byte header.
 identify() {
   head --bytes=16 "$bootstrap.note" >"$bootstrap.id"
   python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' "$build" >>"$bootstrap.id"
@@ -37,15 +37,15 @@ for function in "${functions[@]}"; do
   objcopy --only-keep-debug "$bootstrap" "$bootstrap.debug"
   objcopy --dump-section ".note.gnu.build-id=$bootstrap.note" "$bootstrap"
   objcopy --strip-all "$bootstrap"
-  # The linker makes the id of the symbols, too, which tell the folder in which zig has compiled its own objects. So the id is
-  # made again, of what is deployed.
+  # The linker's id also covers the symbols, which contain the folder in which zig compiled its own objects. So the id
+  # is recomputed from the deployed program.
   build=$(printf %040d 0)
   identify "$bootstrap"
   build=$(sha1sum "$bootstrap" | cut --characters=1-40)
   identify "$bootstrap"
   identify "$bootstrap.debug"
   mv "$bootstrap.debug" "dist/debug/$build.debug"
-  # A zip keeps the time and the mode of its files: fixed ones, so that equal code has an equal hash.
+  # A zip records the time and mode of its files. They are fixed, so that equal code has an equal hash.
   chmod 755 "$bootstrap"
   TZ=UTC touch --date 1980-01-01 "$bootstrap"
   TZ=UTC python3 scripts/zip.py "dist/$function.zip" "$bootstrap"

@@ -4,12 +4,12 @@
 // service's name, the region, the execution role, whether the API requires a key, and the release's number; or, with exit
 // code 1, why the package must not be deployed.
 //
-// Build writes the package, and runs the build scripts of every dependency. So nothing in the package is executed, and
-// osls, which holds the credentials of the target account and uploads whatever a package names, must find nothing there
-// but a package: not even a link to /proc/self/environ.
+// Build, which runs the build scripts of every dependency, writes the package. So nothing in the package is executed.
+// osls, which has the credentials of the target account, uploads whatever the package names: nothing may be in it but a
+// package, not even a link to /proc/self/environ.
 //
-// osls uploads the zips before it asks CloudFormation what changes, to the place that the package names. Other zips than
-// those of this package would overwrite there what a rollback needs.
+// osls uploads the zips, to the keys that the package names, before CloudFormation computes the changes. Wrong zips
+// would overwrite those that a rollback needs.
 
 const { execFileSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -22,13 +22,13 @@ const release = () => execFileSync('bash', ['scripts/release.sh'], { encoding: '
 const isCalled = ({ events = [] }) => events.some(({ http }) => http);
 
 function* faults({ functions, layers, package: common, provider, service }) {
-  // osls deploys a package of another stage without complaint, and so creates a wrong stack.
-  if (provider.stage !== STAGE) yield `is of stage ${provider.stage} and not of ${STAGE}`;
+  // osls deploys a package of another stage without an error, and creates a wrong stack.
+  if (provider.stage !== STAGE) yield `is for stage ${provider.stage}, not ${STAGE}`;
   const role = provider.iam.deploymentRole;
   if (!new RegExp(`^arn:[a-z-]+:iam::${TARGET_ACCOUNT_ID}:role/[\\w+=,.@-]+$`).test(role))
-    yield `is for the account of ${role} and not for ${TARGET_ACCOUNT_ID}`;
-  if (!/^[a-z][a-z0-9-]*$/.test(service)) yield `is of the service ${service}, which is not a name`;
-  if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(provider.region)) yield `is for ${provider.region}, which is not a region`;
+    yield `is for the account of ${role}, not ${TARGET_ACCOUNT_ID}`;
+  if (!/^[a-z][a-z0-9-]*$/.test(service)) yield `is for the service ${service}, which is not a valid name`;
+  if (!/^[a-z]{2}(-[a-z]+)+-\d$/.test(provider.region)) yield `is for ${provider.region}, which is not a valid region`;
 
   for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() && !entry.isDirectory()) yield `has ${entry.name}, which is neither a file nor a folder`;
@@ -37,16 +37,16 @@ function* faults({ functions, layers, package: common, provider, service }) {
     if (!/^dist\/[\w-]+\.zip$/.test(own?.artifact))
       yield `has ${own?.artifact} as the code of ${name}, not a zip in dist/`;
   }
-  if (common?.artifact || Object.keys(layers ?? {}).length > 0) yield 'names files besides the code of its functions';
+  if (common?.artifact || Object.keys(layers ?? {}).length > 0) yield 'names files that are not code of its functions';
 
   const { Resources: resources } = provider.compiledCloudFormationTemplate;
-  if (RELEASE && release() !== RELEASE) yield `has the zips of release ${release()} and not of ${RELEASE}`;
+  if (RELEASE && release() !== RELEASE) yield `has the zips of release ${release()}, not ${RELEASE}`;
   for (const [name, definition] of Object.entries(functions)) yield* otherCode(name, definition, resources);
 
   if (STAGE !== 'DEV') yield* unprotected(resources);
 }
 
-/** A version has the hash of its zip. What nobody calls through the API may have none: the release's number covers it. */
+/** A version has the hash of its zip. A function outside the API may have none: the release number covers its zip. */
 function* otherCode(name, definition, resources) {
   if (definition.versionFunction === false && !isCalled(definition)) return;
   const { artifact } = definition.package;
@@ -62,7 +62,7 @@ function* otherCode(name, definition, resources) {
   }
 }
 
-/** What IAM cannot express: who may update a table may also end its protection. */
+/** IAM cannot express this: anyone who can update a table can also turn off its protection. */
 function* unprotected(resources) {
   const tables = Object.values(resources).filter(({ Type }) => Type.startsWith('AWS::DynamoDB::'));
   if (tables.length !== 1) yield `has ${tables.length} tables: ${STAGE} has one`;

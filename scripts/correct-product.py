@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Corrects a stored product, which the API cannot: scripts/correct-product.py URL TABLE PRODUCT
+"""Corrects a stored product, which the API cannot do: scripts/correct-product.py URL TABLE PRODUCT
 
-PRODUCT is the correct product, as JSON. The API at URL checks it: to a valid product whose id is taken, it responds
-with 409. Only then is the item in TABLE updated, and only if nobody else has changed it in the meantime. Its other
-attributes stay. Prints the item before and after. Needs botocore, which `make build-tools` installs, curl, a region,
-and AWS credentials in the environment that may create products and update the table.
+PRODUCT is the correct product, as JSON. The API at URL validates it: if it is valid, the response is 409, because the
+id is taken. Only then is the item in TABLE updated, and only if nobody has changed it in the meantime. Other attributes
+are kept. Prints the item before and after. Needs botocore, which `make build-tools` installs, curl, a region, and AWS
+credentials in the environment that can create products and update the table.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from botocore.session import Session
 
 
 class Refused(Exception):
-    """The product is not corrected: why."""
+    """Why the product is not corrected."""
 
 
 def check(url: str, product: str):
-    """Lets the API apply the rules of a product, which are written nowhere else."""
+    """Lets the API validate the product, because only the API has the rules."""
     curl = str(pathlib.Path(__file__).with_name("curl.sh"))
     with tempfile.NamedTemporaryFile("r") as body:
         request = ["--json", product, "--output", body.name, "--write-out", "%{http_code}", f"{url}/product/create"]
@@ -36,7 +36,7 @@ def check(url: str, product: str):
 
 
 def correct(dynamodb, url: str, table: str, product: str) -> tuple[dict, dict]:
-    """The item before and after."""
+    """Returns the item before and after."""
     # Prices stay text: a float would change them.
     fields = json.loads(product, parse_float=str, parse_int=str)
     if not isinstance(fields, dict) or not isinstance(fields.get("id"), str):
@@ -46,7 +46,7 @@ def correct(dynamodb, url: str, table: str, product: str) -> tuple[dict, dict]:
     if before is None:
         raise Refused(f"{table} has no product with the id {fields['id']}")
     check(url, product)
-    # The API has accepted all fields. Each is a string in the table, except for the price.
+    # The API has accepted all fields. In the table, all but the price are strings.
     names = sorted(fields.keys() - {"id"})
     unchanged = [f"#{name} = :{name}_before" if name in before else f"attribute_not_exists(#{name})" for name in names]
     values = {f":{name}": {"N" if name == "price" else "S": fields[name]} for name in names}
@@ -70,7 +70,7 @@ def main() -> int:
         parser.add_argument(name, metavar=name.upper())
     arguments = parser.parse_args()
     try:
-        # As the AWS CLI does, and botocore by itself does not.
+        # botocore, unlike the AWS CLI, ignores AWS_REGION.
         dynamodb = Session().create_client("dynamodb", os.environ.get("AWS_REGION"))
         before, after = correct(dynamodb, arguments.url, arguments.table, arguments.product)
     except (BotoCoreError, ClientError, Refused, json.JSONDecodeError, subprocess.CalledProcessError) as error:

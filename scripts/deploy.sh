@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Deploys the package of a stage, which scripts/package.sh has made, with the cross-account role of the target account, and
-# writes to api-endpoint.txt where the API is, and to requires-key.txt whether it requires an API key.
+# Deploys the package of a stage that scripts/package.sh made, with the target account's cross-account role. Writes the
+# API's address to api-endpoint.txt, and whether it requires an API key to requires-key.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/target.sh
@@ -18,7 +18,7 @@ aws cloudformation describe-stacks --stack-name "$stack" \
 echo "$requires_key" >requires-key.txt
 echo "The API is at $(cat api-endpoint.txt)"
 
-# Otherwise, scripts/test-stage.sh tests the API, with a role that can do nothing else, and so cannot read the key.
+# Without a key, scripts/test-stage.sh tests the API. Its role can only call the API, and cannot read a key.
 if [[ $requires_key == true ]]; then
   key=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id ApiKey \
     --query StackResourceDetail.PhysicalResourceId --output text)

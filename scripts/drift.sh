@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows what differs from the template of a stack: scripts/drift.sh STACK
-# With the AWS credentials in its environment. Exits with 1 if something differs. A deployment overwrites only what it
-# changes itself: everything else that was changed by hand stays, until it is changed back.
+# Shows how a stack differs from its template: scripts/drift.sh STACK
+# Uses the AWS credentials in its environment. Exits with 1 if there are differences. A deployment overwrites only what
+# it changes itself; any other manual change stays until someone reverts it.
 set -euo pipefail
 
 stack=${1:?the stack is missing: scripts/drift.sh STACK}
@@ -20,7 +20,7 @@ drifts=$(aws cloudformation describe-stack-resource-drifts --stack-name "$stack"
   --stack-resource-drift-status-filters MODIFIED DELETED \
   --query 'StackResourceDrifts[].[LogicalResourceId, StackResourceDriftStatus, to_string(PropertyDifferences[].{at: PropertyPath, expected: ExpectedValue, actual: ActualValue})]')
 
-# An alias that was moved by hand, which is compared here: not every resource type supports the detection above.
+# Compares the aliases, which someone may have moved by hand: not every resource type supports drift detection.
 resources=$(aws cloudformation list-stack-resources --stack-name "$stack" --output text \
   --query "StackResourceSummaries[?ResourceType=='AWS::Lambda::Alias' || ResourceType=='AWS::Lambda::Version'].[PhysicalResourceId]")
 for alias in $(grep ':live$' <<<"$resources" || true); do
@@ -29,7 +29,7 @@ for alias in $(grep ':live$' <<<"$resources" || true); do
   read -r actual weights < <(aws lambda get-alias --function-name "$function" --name live --output text \
     --query '[FunctionVersion, to_string(RoutingConfig.AdditionalVersionWeights)]')
   if [[ $actual != "${version##*:}" || ! $weights =~ ^(null|\{\})$ ]]; then
-    drifts+=${drifts:+$'\n'}"$alias has version $actual and the weights $weights, expected is version ${version##*:} alone"
+    drifts+=${drifts:+$'\n'}"$alias has version $actual with weights $weights, but should have only version ${version##*:}"
   fi
 done
 
@@ -37,4 +37,4 @@ if [[ -n $drifts ]]; then
   echo "$drifts"
   exit 1
 fi
-echo "$stack is as its template says"
+echo "$stack matches its template"

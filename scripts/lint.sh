@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Lints the scripts, the contract, the templates, and the templates that osls packages of serverless.yml for each stage.
+# Lints the scripts, the contract, the templates, and the template that osls packages from serverless.yml for each
+# stage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packaged=$(mktemp -d)
 trap 'rm -rf "$packaged"' EXIT
 
-# Every file that is bash by its name or its first line.
+# Every file that its name or first line identifies as bash.
 mapfile -t shell < <(git ls-files -z | xargs -0 .venv/bin/shfmt --find)
 .venv/bin/shellcheck "${shell[@]}"
 .venv/bin/shfmt --indent 2 --diff "${shell[@]}"
@@ -20,7 +21,7 @@ mkdir "$packaged/dist"
 for function in functions/*; do
   touch "$packaged/dist/${function#functions/}.zip"
 done
-# osls compiles its schema once for all.
+# osls compiles its schema once for all stages.
 export SLS_SCHEMA_CACHE_BASE_DIR="$PWD/target"
 for stage in DEV STAGE PROD; do
   (cd "$packaged" && "$OLDPWD/node_modules/.bin/osls" package --stage "$stage" --package "$stage" --region eu-west-1 \
@@ -28,8 +29,8 @@ for stage in DEV STAGE PROD; do
 done
 
 .venv/bin/cfn-lint --non-zero-exit-code informational pipeline/*.yml target-roles/*.yml
-# W3005: osls says twice that a function depends on its role. W8003: whether there is an API key is known when osls packages.
+# W3005: osls repeats that a function depends on its role. W8003: a condition is constant once osls has set its parameters.
 .venv/bin/cfn-lint --non-zero-exit-code informational --ignore-checks W3005 W8003 -- "$packaged"/*/cloudformation-template-*-stack.json
 .venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory pipeline --directory target-roles
-# The reasons stand beside the checks that are skipped there.
+# tools/checkov.yaml gives the reason for each skipped check.
 .venv/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory "$packaged" --config-file tools/checkov.yaml

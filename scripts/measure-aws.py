@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures a deployed stage on AWS, and prints Markdown: make measure-aws URL=https://... STAGE=DEV
 
-Cold starts and warm calls run on a temporary copy of each function, so that neither $LATEST nor an alias is touched.
-The latency of the API is what this machine sees. Nothing is written to the table. docs/performance.md says more.
+Cold starts and warm calls use a temporary copy of each function, so that neither $LATEST nor an alias is touched. API
+latency is measured from this machine. Nothing is written to the table. See docs/performance.md.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 
 EVENTS = pathlib.Path(__file__).resolve().parents[1] / "tests/events"
-# What a copy has in common with its function. The log group is among it: the function's role may write to no other.
+# The settings that a copy shares with its function, including the log group: the role can write to no other.
 SAME = ("Architectures", "Environment", "Handler", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout")
 SAME += ("TracingConfig",)
 # https://aws.amazon.com/lambda/pricing/: the first tier in most regions, in US dollars, as of May 2026.
@@ -35,7 +35,7 @@ PRICE_OF_A_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 PRICE_OF_A_MILLION_REQUESTS = 0.20
 # Seconds between two calls of the API: DEV takes 5 requests a second.
 PAUSE = 0.25
-# The most seconds to wait for a line in the log. AWS documents no limit; it usually takes some seconds.
+# The longest time to wait for a log line, in seconds. AWS documents no limit; it usually takes a few seconds.
 PATIENCE = 120
 # The fields of Lambda's report as text, and their names in the report as JSON:
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#ReportMetrics
@@ -49,11 +49,11 @@ METRICS = {
 
 
 class Failed(Exception):
-    """Why there are no figures."""
+    """Why the measurement failed."""
 
 
 def parsed(line: str) -> tuple[str, dict] | None:
-    """The request id and the figures of a line in the log, if it is Lambda's report, as JSON or as text, or ours."""
+    """The request id and the figures in a log line, if it is our line or Lambda's report, as JSON or as text."""
     if line.startswith("REPORT RequestId: "):
         fields = dict(re.findall(r"([A-Z][A-Za-z ]+): (\S+)", line))
         return fields["REPORT RequestId"], {METRICS[name]: float(fields[name]) for name in METRICS if name in fields}
@@ -67,7 +67,7 @@ def parsed(line: str) -> tuple[str, dict] | None:
 
 
 def number(value: float) -> str:
-    """Three digits of it, as in docs/performance.md."""
+    """The value with three significant digits, as in docs/performance.md."""
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
@@ -78,7 +78,7 @@ def both(values: list[float]) -> str:
 
 
 def dollars(billed: list[float], memory: int, architecture: str) -> str:
-    """What a million such calls cost: their mean billed duration, in ms, and the requests."""
+    """The cost of a million such calls: their mean billed duration, in ms, and the requests."""
     gb_seconds = sum(billed) / len(billed) / 1000 * memory / 1024
     return f"{gb_seconds * PRICE_OF_A_GB_SECOND[architecture] * 1e6 + PRICE_OF_A_MILLION_REQUESTS:.2f}"
 
@@ -103,19 +103,19 @@ class Stage:
 
     def __init__(self, name: str, service: str):
         self.session = Session()
-        # As the AWS CLI does, and botocore by itself does not.
+        # botocore, unlike the AWS CLI, ignores AWS_REGION.
         self.region = os.environ.get("AWS_REGION") or self.session.get_config_variable("region")
         self.aws, self.logs = (self.session.create_client(each, self.region) for each in ("lambda", "logs"))
         self.http = URLLib3Session(verify=self.session.get_config_variable("ca_bundle") or True)
         self.name = name
         self.names = {function: f"{service}-{name}-{function}" for function in ("find", "create")}
-        # Of this run alone, so that the log of another one does not count.
+        # Unique to this run, so that log lines of other runs do not count.
         self.copies = {function: f"{name}-measured-{uuid.uuid4().hex[:8]}" for function, name in self.names.items()}
         self.settings = {}
         self.began = int(time.time()) - 60  # This machine's clock may be fast.
 
     def remove_copies(self):
-        """Also those that a killed run has left."""
+        """Removes the copies, including those that a killed run left behind."""
         copies = set(self.copies.values())  # Lambda may not list yet what was just created.
         for listed in self.aws.get_paginator("list_functions").paginate():
             names = (function["FunctionName"] for function in listed["Functions"])
@@ -130,7 +130,7 @@ class Stage:
             settings = self.settings[function] = found["Configuration"]
             package = self.http.send(AWSRequest("GET", found["Code"]["Location"]).prepare()).content
             same = {key: settings[key] for key in SAME}
-            # Also in a stage whose logLevel drops the functions' lines.
+            # Even if the stage's logLevel drops the functions' lines.
             same["LoggingConfig"] = same["LoggingConfig"] | {"ApplicationLogLevel": "INFO"}
             copy = self.copies[function]
             made = self.aws.create_function(FunctionName=copy, Code={"ZipFile": package}, **same)
@@ -148,23 +148,23 @@ class Stage:
         """Calls a copy."""
         text = self.aws.invoke(FunctionName=self.copies[function], Payload=sent)["Payload"].read().decode()
         if json.loads(text).get("statusCode") != expected:
-            raise Failed(f"{self.names[function]} should have returned {expected}, and returned {text}")
+            raise Failed(f"{self.names[function]} should have returned {expected}, but returned {text}")
 
     def call_api(self, url: str) -> tuple[str, float]:
-        """The body, and the time it took in ms. Like scripts/curl.sh, it signs, and sends API_KEY if it is set."""
+        """The body, and the duration in ms. Signs the request, like scripts/curl.sh, and sends API_KEY if it is set."""
         request = AWSRequest("GET", url, {"X-Api-Key": os.environ["API_KEY"]} if "API_KEY" in os.environ else {})
         SigV4Auth(self.session.get_credentials(), "execute-api", self.region).add_auth(request)
         began = time.perf_counter()
         response = self.http.send(request.prepare())
         took = time.perf_counter() - began
         if response.status_code != 200:
-            raise Failed(f"GET {url} should have returned 200, and returned {response.status_code}: {response.text}")
+            raise Failed(f"GET {url} should have returned 200, but returned {response.status_code}: {response.text}")
         return response.text, took * 1000
 
     def figures(self, function: str, expected: int) -> list[dict]:
-        """What the log says about each call of a copy, as soon as Logs Insights finds all that are expected."""
+        """The log entry of each call of a copy, once Logs Insights finds all that are expected."""
         group = self.settings[function]["LoggingConfig"]["LogGroup"]
-        # In a log group that is not the default of its function, the name of a stream has the name of the function:
+        # In a log group other than a function's default, the name of a stream contains the function's name:
         # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
         query = f"fields @message | filter @logStream like /{self.copies[function]}/"
         query += " | filter @message like /platform.report|REPORT|answered/"
@@ -244,7 +244,7 @@ def page(stage: Stage, figures: dict[str, list[dict]], latency: list[float], sta
     rows, zips = [], []
     for case, all_calls in figures.items():
         settings = stage.settings[case.split(":")[0]]
-        # By what Lambda reports, not by what was intended.
+        # Classified by Lambda's report, not by intention.
         for kind, is_cold in (("cold start", True), ("warm", False)):
             calls = [call for call in all_calls if ("initDurationMs" in call) == is_cold]
             measured = [both([call[key] for call in calls if key in call]) for key in columns.values()]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Packages the stack of each stage in TARGETS, with the zips of scripts/build.sh, into dist/package/<stage>. TARGETS has a
-# word for each stage, <stage>=<ARN of the role that CloudFormation works with in the stage's account>.
-# Makes no AWS call and needs no credentials. scripts/deploy.sh deploys what it makes.
+# Packages the stack of each stage in TARGETS, with the zips of scripts/build.sh, into dist/package/<stage>. TARGETS has
+# a word for each stage, <stage>=<ARN of CloudFormation's role in the stage's account>. Makes no AWS calls and needs no
+# credentials. scripts/deploy.sh deploys the packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
@@ -12,18 +12,18 @@ fail() {
 }
 
 read -ra targets <<<"${TARGETS:-}"
-((${#targets[@]} > 0)) || fail "TARGETS must have a word <stage>=<ARN of the execution role> for each stage, and is empty"
+((${#targets[@]} > 0)) || fail "TARGETS must have a word <stage>=<ARN of the execution role> for each stage, but is empty"
 stages=' '
 for target in "${targets[@]}"; do
   stage=${target%%=*}
   [[ $target =~ ^(DEV|STAGE|PROD)=arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@-]+$ ]] ||
-    fail "TARGETS must have words such as DEV=arn:aws:iam::222222222222:role/name, and has '$target'"
-  [[ $stages != *" $stage "* ]] || fail "TARGETS must have each stage once, and has $stage twice"
+    fail "TARGETS must have words such as DEV=arn:aws:iam::222222222222:role/name, but has '$target'"
+  [[ $stages != *" $stage "* ]] || fail "TARGETS must have each stage once, but has $stage twice"
   stages+="$stage "
 done
-[[ -n ${AWS_REGION:-} ]] || fail "AWS_REGION must be the region to deploy to, and is not set"
+[[ -n ${AWS_REGION:-} ]] || fail "AWS_REGION must be the region to deploy to, but is not set"
 architecture=${ARCHITECTURE:-arm64}
-[[ $architecture =~ ^(arm64|x86_64)$ ]] || fail "ARCHITECTURE must be arm64 or x86_64, and is '$architecture'"
+[[ $architecture =~ ^(arm64|x86_64)$ ]] || fail "ARCHITECTURE must be arm64 or x86_64, but is '$architecture'"
 table=${TABLE_NAME:-PRODUCT_CATALOG}
 for function in functions/*; do
   function=${function#functions/}

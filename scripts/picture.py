@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what a rehearsal prints, in short: make rehearse | scripts/picture.py docs/rehearsal.svg"""
+"""Draws a summary of a rehearsal's output: make rehearse | scripts/picture.py docs/rehearsal.svg"""
 
 import io
 import re

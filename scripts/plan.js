@@ -1,6 +1,6 @@
 'use strict';
 
-// What a release would change in a stack, for the person who approves it. scripts/plan.sh calls it:
+// Shows what a release would change in a stack, for the person who approves it. scripts/plan.sh calls it:
 //   plan.js template            prints the template of the package in dist/package/$STAGE, small enough for CloudFormation.
 //   plan.js first               says what is created where there is no stack yet.
 //   plan.js functions FILE      lists the functions that the change set in FILE modifies.
@@ -8,21 +8,21 @@
 //                               the hash of the code that it has now.
 // The last two also write changes.txt: one line for the approval.
 //
-// A change set lists more than what changes. Each package has a new ApiGatewayDeployment, and new places in S3 for code that
-// may be the same; and CloudFormation lists what refers to a resource that changes, although the name and the ARN of one
-// that is not replaced stay the same.
+// A change set lists more than the real changes. Each package has a new ApiGatewayDeployment, and new S3 keys for code
+// that may be the same. CloudFormation also lists everything that refers to a changed resource, although the resource's
+// name and ARN stay the same unless it is replaced.
 
 const { createHash } = require('node:crypto');
 const { readFileSync, writeFileSync } = require('node:fs');
 
-/** The most bytes of a template that CloudFormation takes without a bucket. */
+/** The largest template in bytes that CloudFormation accepts without a bucket. */
 const LARGEST_TEMPLATE = 51_200;
-/** A line that fits into an email and into the console. */
+/** The longest summary, in characters, that fits into an email and the console. */
 const LONGEST_SUMMARY = 300;
 
 const { STAGE } = process.env;
 
-/** The package's service, with the `$ref`s that osls writes instead of a value that it has written before. */
+/** The package's service, with each `$ref` resolved; osls writes one instead of repeating a value. */
 function service() {
   const state = JSON.parse(readFileSync(`dist/package/${STAGE}/serverless-state.json`, 'utf8'));
   const resolve = (value) => {
@@ -38,13 +38,13 @@ function service() {
 const isDeployment = ({ LogicalResourceId: id, ResourceType }) =>
   ResourceType === 'AWS::ApiGateway::Deployment' && /^ApiGatewayDeployment\d+$/.test(id);
 
-/** What is left of a change set: each resource that changes, with the reasons why it does. */
+/** The real changes of a change set: each resource that changes, with the reasons. */
 function changesOf(changeSet, sameCode) {
   const all = changeSet.Changes.map(({ ResourceChange }) => ResourceChange);
   let left = all
     .filter((change) => !isDeployment(change))
     .map((change) => ({ ...change, Details: change.Details ?? [] }));
-  // What CloudFormation only lists, by the name of the resource.
+  // The names of resources that CloudFormation lists although they do not change.
   const listed = new Set(all.filter(isDeployment).map(({ LogicalResourceId }) => LogicalResourceId));
 
   const stays = (id) => {
@@ -58,14 +58,14 @@ function changesOf(changeSet, sameCode) {
     const [id, attribute = 'Arn'] = CausingEntity.split('.');
     if (ChangeSource === 'ResourceReference') return stays(id);
     if (ChangeSource === 'ResourceAttribute') return attribute === 'Arn' && stays(id);
-    // Beside each reference, CloudFormation lists its place as changed directly, to a value that it does not know yet.
+    // For each reference, CloudFormation also lists the property as changed directly, to a value that is not known yet.
     const beside = references.get(change.LogicalResourceId).filter((each) => place(each) === place(detail));
     return isUnknown(Target) && beside.length > 0 && beside.every((each) => isListed(change, each));
   };
   const references = new Map(
     left.map(({ LogicalResourceId, Details }) => [LogicalResourceId, Details.filter((each) => each.CausingEntity)]),
   );
-  // What follows from what is only listed is only listed, too.
+  // Repeat: a change that follows only from resources that do not change is not a change either.
   for (let before = -1; before !== count(left); ) {
     before = count(left);
     for (const change of left) {
@@ -84,24 +84,24 @@ const isUnknown = ({ AfterValue }) => AfterValue?.includes('changeSet:KNOWN_AFTE
 
 const count = (changes) => changes.reduce((sum, { Details }) => sum + 1 + Details.length, 0);
 
-/** Whether a resource is replaced by a new one: yes, no or perhaps. */
+/** Whether a new resource replaces this one: yes, no or perhaps. */
 function replaced({ Replacement, Details }) {
   if (Replacement === 'True') return 'yes';
   if (Replacement !== 'Conditional') return 'no';
   return Details.some(({ Target = {} }) => Target.RequiresRecreation !== 'Never') ? 'perhaps' : 'no';
 }
 
-/** What happens to a resource, the most serious first. Capitals are for what is lost. */
+/** What happens to a resource, the most serious first. Capitals mark resources that are lost. */
 const VERBS = ['REPLACES', 'REMOVES', 'PERHAPS REPLACES', 'imports', 'changes', 'adds', 'no longer manages'];
 
 function verb(change) {
   const { Action, PolicyAction } = change;
   if (Action === 'Add') return 'adds';
-  // CloudFormation decides only when it is there.
+  // CloudFormation decides this only when it executes the change.
   if (Action === 'Dynamic') return 'PERHAPS REPLACES';
   if (Action === 'Import') return 'imports';
   if (Action === 'Remove') {
-    // Earlier versions of functions stay, and nobody misses them here.
+    // Earlier versions of functions are kept outside the stack, which is not worth a warning.
     return change.ResourceType === 'AWS::Lambda::Version' && PolicyAction !== 'Delete'
       ? 'no longer manages'
       : 'REMOVES';
@@ -109,7 +109,7 @@ function verb(change) {
   return { yes: 'REPLACES', perhaps: 'PERHAPS REPLACES', no: 'changes' }[replaced(change)];
 }
 
-/** What becomes of the resource that is there now. */
+/** What happens to the existing resource. */
 const FATE = {
   Delete: 'it is deleted',
   ReplaceAndDelete: 'the old one is deleted',
@@ -119,7 +119,7 @@ const FATE = {
   Snapshot: 'a snapshot of it is kept',
 };
 
-/** The place that changes, and from what to what, if that is short. */
+/** The property that changes, with its old and new values if they are short. */
 function property(detail) {
   const { AfterValue, BeforeValue } = detail.Target ?? {};
   const isShort = [BeforeValue, AfterValue].every((value) => value !== undefined && value.length <= 40);
@@ -135,9 +135,9 @@ function line(change) {
   return `${shouts ? '!!' : '  '} ${verb(change)} ${LogicalResourceId} (${ResourceType})${reasons ? `: ${reasons}` : ''}${fate}`;
 }
 
-/** One line of at most so many characters, none of which means anything to a shell, to JSON or to CodePipeline. */
+/** One line of limited length, without characters that are special to a shell, JSON or CodePipeline. */
 function summary(changes) {
-  // The rest of a version's name is a hash.
+  // Drop the hash at the end of a version's name.
   const short = ({ LogicalResourceId: id, ResourceType }) =>
     ResourceType === 'AWS::Lambda::Version' ? id.replace(/(Version).*/, '$1') : id;
   const parts = VERBS.flatMap((each) => {
@@ -159,8 +159,8 @@ const COMMANDS = {
     const text = JSON.stringify(service().template);
     const bytes = Buffer.byteLength(text);
     if (bytes > LARGEST_TEMPLATE) {
-      const limit = `CloudFormation takes ${LARGEST_TEMPLATE} without a bucket`;
-      console.log(`the template of ${STAGE} has ${bytes} bytes, and ${limit}: nothing is planned`);
+      const limit = `CloudFormation accepts ${LARGEST_TEMPLATE} without a bucket`;
+      console.log(`the template of ${STAGE} has ${bytes} bytes, but ${limit}: nothing is planned`);
       process.exitCode = 1;
     } else process.stdout.write(text);
   },
@@ -194,7 +194,7 @@ const COMMANDS = {
     if (changes.length === 0) report(['This release changes nothing.'], 'no changes');
     else report(['This release:', ...changes.map(line)], summary(changes));
     if (unlisted > 0)
-      console.log(`   (Left out: ${unlisted} entries that follow from a package's new place and deployment.)`);
+      console.log(`   (Omitted: ${unlisted} entries that only follow from the package's new S3 keys and deployment.)`);
   },
 };
 

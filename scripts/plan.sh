@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Says what the package of a stage would change in its stack, for the person who approves it: in full and readable in the
-# log, and in one line in changes.txt. Changes nothing: it creates a change set, reads it and deletes it.
-# It has the variables of scripts/deploy.sh, and the same role.
+# Shows what a package would change in its stage's stack, for the person who approves it: in full in the log, and as one
+# line in changes.txt. Changes nothing: it creates a change set, reads it and deletes it. Uses the same variables and
+# role as scripts/deploy.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/target.sh
@@ -19,7 +19,7 @@ if ! status=$(aws cloudformation describe-stacks --stack-name "$stack" \
   [[ $(<"$work/error") == *"does not exist"* ]] || fail "$stack cannot be read: $(<"$work/error")"
   status=REVIEW_IN_PROGRESS
 fi
-# A stack that was looked at, and never created.
+# A stack that has only had change sets, and was never created.
 if [[ $status == REVIEW_IN_PROGRESS ]]; then
   node scripts/plan.js first
   exit
@@ -32,8 +32,8 @@ describe() {
   aws cloudformation describe-change-set --stack-name "$stack" --change-set-name "$name" --output "$@"
 }
 
-# The tag is that of osls. Without it, every resource would be listed, because its tags change.
-# Into created.json and changes.json.
+# Writes created.json and changes.json. The tag is the one that osls sets. Without it, every resource would be listed as
+# changed.
 create() {
   aws cloudformation create-change-set --stack-name "$stack" --change-set-name "$name" --change-set-type UPDATE \
     --template-body "file://$work/template.json" --role-arn "$execution_role" \
@@ -44,18 +44,18 @@ create() {
     sleep 2
   done
   reason=$(describe text --no-paginate --query StatusReason) || return
-  # The AWS CLI reads page after page.
+  # The AWS CLI reads all pages.
   describe json --include-property-values >"$work/changes.json"
 }
 
-# While the release before this one is deployed, CloudFormation makes no change set, and deletes those that there are.
+# While another release is being deployed, CloudFormation creates no change set, and deletes existing ones.
 for _ in {1..90}; do
   create 2>"$work/error" && break
   grep -qE '_IN_PROGRESS|ChangeSetNotFound' "$work/error" || fail "$stack has no change set: $(<"$work/error")"
   echo "Waiting for another deployment of $stack"
   sleep 20
 done
-# As osls recognizes it: CloudFormation has no other word for it.
+# osls recognizes this case in the same way: CloudFormation has no status for it.
 if [[ $status == FAILED && $reason =~ "didn't contain changes"|"No updates are to be performed" ]]; then
   echo '{"Changes": []}' >"$work/changes.json"
 else

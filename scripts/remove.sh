@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Removes the pipeline $PIPELINE and these stages of the service $SERVICE: scripts/remove.sh STAGE...
-# It uses the AWS CLI profiles `tools` and, for each stage, the profile of its name. It can be run again after a failure.
+# It uses the AWS CLI profiles `tools` and, for each stage, the profile of its name. Run it again after a failure.
 # The tables of STAGE and PROD are kept, with their products, and so is the repository.
 set -euo pipefail
 
@@ -42,7 +42,7 @@ empty() { # PROFILE STACK LOGICAL_ID
   done
 }
 
-# First, so that no push deploys a stage again.
+# The pipeline first, so that no push redeploys a stage.
 if exists tools "$PIPELINE-pipeline"; then
   empty tools "$PIPELINE-pipeline" ArtifactBucket
   remove tools "$PIPELINE-pipeline"
@@ -52,7 +52,7 @@ for stage in "$@"; do
     empty "$stage" "$SERVICE-$stage" ServerlessDeploymentBucket
     remove "$stage" "$SERVICE-$stage"
   fi
-  # CloudFormation has deleted the stack above with the execution role.
+  # Only now: CloudFormation needed the execution role to delete the stack above.
   remove "$stage" "$SERVICE-deployment-role-$stage"
   remove "$stage" "$SERVICE-execution-role-$stage"
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the last commit in two clean clones, in two folders, and compares what came out: about ten minutes.
+# Builds the last commit in two clean clones in different folders, and compares the zips: about ten minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 clones=$(mktemp -d)

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Creates a product through a deployed API and finds it: scripts/smoke-test.sh [--find-first] URL
 # It is the same product each time, so that the catalog does not fill up with tests. If another product has its id, the
-# response is a 409, which also shows that the API works; then the test finds that product. With --find-first, it creates
-# the product only if it does not find it.
-# It uses curl, not the Postman collection, because scripts/deploy.sh also runs it, with credentials that the 150 packages of
-# newman must not see: those that scripts/curl.sh finds in its environment.
+# response is a 409, which also shows that the API works; the test then finds that product. With --find-first, it
+# creates the product only if it does not exist. It uses curl, not the Postman collection, because scripts/deploy.sh
+# also runs it, with credentials in its environment that newman's 150 packages must not see.
 set -euo pipefail
 
 find_first=false
@@ -17,26 +16,27 @@ product='{"id":"smoke-test","title":"Smoke test","description":"Written after ea
 body=$(mktemp)
 trap 'rm "$body"' EXIT
 
-# Sets `status`, and writes the response's body to a file, of which a retry leaves nothing.
+# Sets `status`, and writes the response's body to a file, which each retry empties.
 call() {
   local attempt
   for attempt in {1..6}; do
     : >"$body"
     status=$(bash "$(dirname "$0")/curl.sh" --output "$body" --write-out '%{http_code}' "$@") || true
-    # For some seconds, the name of a new API does not resolve, and API Gateway responds with 403 or 404. 000 is no response.
+    # For a few seconds, a new API's host name does not resolve, or API Gateway responds with 403 or 404. 000 means no
+    # response.
     [[ $status =~ ^(000|403|404|429|5..)$ && $attempt != 6 ]] || break
     if $find_first && is_missing; then break; fi
     sleep 2
   done
 }
 
-# Whether the function itself says that there is no such product.
+# Whether the 404 is from the function, not from API Gateway.
 is_missing() {
   [[ $status == 404 && $(<"$body") == *'"urn:problem-type:product-catalog:product-not-found"'* ]]
 }
 
 fail() {
-  echo "smoke-test.sh: $1 should return $2, and returned $status: $(<"$body")" >&2
+  echo "smoke-test.sh: $1 should return $2, but returned $status: $(<"$body")" >&2
   exit 1
 }
 

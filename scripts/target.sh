@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# What the scripts share that work in a target account, each of which sources it.
+# Sourced by the scripts that work in a target account.
 
 fail() {
   echo "${0##*/}: $*" >&2
   exit 1
 }
 
-# Checks the variables that every one of them needs: the stage, and the role in its account, which the variable $1 names.
+# Checks the variables that all of them need: the stage, and the role in its account, which is in the variable named $1.
 check_variables() {
   local role=${!1:-}
-  [[ ${STAGE:-} =~ ^(DEV|STAGE|PROD)$ ]] || fail "STAGE must be DEV, STAGE or PROD, and is '${STAGE:-}'"
-  [[ ${TARGET_ACCOUNT_ID:-} =~ ^[0-9]{12}$ ]] || fail "TARGET_ACCOUNT_ID must be the target account's 12 digits, and is '${TARGET_ACCOUNT_ID:-}'"
-  [[ $role == arn:*:iam::"$TARGET_ACCOUNT_ID":role/* ]] || fail "$1 must be the ARN of a role in account $TARGET_ACCOUNT_ID, and is '$role'"
-  [[ -n ${EXTERNAL_ID:-} ]] || fail "EXTERNAL_ID must be the external id of the role in $1, and is not set"
-  [[ ${RELEASE:-} =~ ^([0-9a-f]{64})?$ ]] || fail "RELEASE must be the number of a release, 64 hexadecimal digits, and is '${RELEASE:-}'"
+  [[ ${STAGE:-} =~ ^(DEV|STAGE|PROD)$ ]] || fail "STAGE must be DEV, STAGE or PROD, but is '${STAGE:-}'"
+  [[ ${TARGET_ACCOUNT_ID:-} =~ ^[0-9]{12}$ ]] || fail "TARGET_ACCOUNT_ID must be the target account's 12 digits, but is '${TARGET_ACCOUNT_ID:-}'"
+  [[ $role == arn:*:iam::"$TARGET_ACCOUNT_ID":role/* ]] || fail "$1 must be the ARN of a role in account $TARGET_ACCOUNT_ID, but is '$role'"
+  [[ -n ${EXTERNAL_ID:-} ]] || fail "EXTERNAL_ID must be the external id of the role in $1, but is not set"
+  [[ ${RELEASE:-} =~ ^([0-9a-f]{64})?$ ]] || fail "RELEASE must be the number of a release, 64 hexadecimal digits, but is '${RELEASE:-}'"
 }
 
-# Checks the package of the stage, without any credentials of the target account, and sets what the package says.
+# Checks the stage's package, without credentials of the target account, and sets variables from it.
 check_package() {
   local package
   [[ -f dist/package/$STAGE/serverless-state.json ]] || fail "there is no package in dist/package/$STAGE: run scripts/package.sh first"
@@ -26,7 +26,7 @@ check_package() {
   echo "Release $release"
 }
 
-# Continues with the credentials of the role $1, in a session of the name $2, in the region $3.
+# Switches to the credentials of the role $1, with the session name $2, in the region $3.
 assume() {
   local credentials
   echo "Assuming $1"

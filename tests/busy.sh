@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the Rust tests beside four busy loops: ten times, or as often as the argument says.
+# Runs the Rust tests beside four busy loops: ten times, or the number of times in the argument.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-10}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every case of every promise, the functions as their release binaries, and writes what came out.
+# Runs every case of every promise, with the functions' release binaries, and writes docs/reliability.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ make load || failed=1
 failures=0
 tests/schemathesis/run.sh 5500 | tee "$scratch/schemathesis" || failures='see the log' failed=1
 sent=$(awk '/generated/ { print $1; exit }' "$scratch/schemathesis")
-echo "| every response is as openapi.yaml says | requests made by schemathesis | ${sent:-?} | $failures |" >>"$RELIABILITY"
+echo "| every response conforms to openapi.yaml | requests made by schemathesis | ${sent:-?} | $failures |" >>"$RELIABILITY"
 
 {
   cat <<TEXT
@@ -22,8 +22,8 @@ echo "| every response is as openapi.yaml says | requests made by schemathesis |
 Each promise, and how often it was kept in one run of \`make reliability\`, which writes this page. The faults are injected
 between the functions and an embedded DynamoDB: for create and find, into the first request, the first two, or all.
 
-Nothing of this was run on AWS. In particular, it is not shown that Lambda starts a new sandbox, with new credentials, after
-a function has responded and ended; the tests show that the function ends in this order.
+None of this was run on AWS. In particular, the tests show that a function first responds and then exits, but not that Lambda
+then starts a new sandbox with new credentials.
 TEXT
   # A table for each promise.
   sort "$RELIABILITY" | awk -F ' *[|] *' '

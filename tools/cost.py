@@ -26,7 +26,7 @@ GB = 2**30
 
 
 class WithoutTags(yaml.SafeLoader):
-    """A template without what CloudFormation's short tags stand for: none of it matters here."""
+    """Reads a template and ignores the values of CloudFormation's short tags, which do not matter here."""
 
 
 WithoutTags.add_multi_constructor("!", lambda *_: None)
@@ -45,7 +45,7 @@ HOURS = ASSUMED["hours"]
 
 
 def price(name: str, units: float) -> float:
-    """What this many units cost in a month, each tier at its own price."""
+    """The monthly price of this many units, each tier at its own price."""
     total = 0
     for size, each in PRICES[name]["tiers"]:
         total += min(units, size) * each
@@ -55,7 +55,7 @@ def price(name: str, units: float) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """What a deployer can choose. The defaults are what serverless.yml deploys in PROD."""
+    """The settings that a deployer can choose. The defaults are PROD's in serverless.yml."""
 
     api: str = "rest"
     strong: bool = True
@@ -72,7 +72,7 @@ DEPLOYED = Setup()
 
 
 def billed_ms() -> float:
-    """The mean of what Lambda bills for a call, which it rounds up to whole milliseconds."""
+    """The mean billed duration of a call, which Lambda rounds up to whole milliseconds."""
     warm = {each: math.ceil(ASSUMED[f"{each}-ms"] + ASSUMED["dynamodb-ms"]) for each in ("find", "create")}
     creates = ASSUMED["creates"]
     init = ASSUMED["cold-starts"] * ASSUMED["init-ms"]
@@ -93,23 +93,23 @@ def traces_per_second(rate: float) -> float:
 
 
 def custom_metrics() -> int:
-    """Latency, cold starts, and DynamoDB's latency and retries of each function; requests by outcome; API Gateway's."""
+    """Per function: latency, cold starts, DynamoDB's latency and retries, requests by outcome. Plus API Gateway's."""
     return 2 * (4 + ASSUMED["outcomes"]) + ASSUMED["api-metrics"]
 
 
 def alarm_metrics() -> int:
-    """The metrics that the alarms watch, each of which costs."""
+    """The number of metrics that the alarms watch; each is billed."""
     resources = read("scripts/osls/observability.yml").values()
     alarms = [each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
     return sum(sum("MetricStat" in metric for metric in alarm.get("Metrics", ())) or 1 for alarm in alarms)
 
 
 def idle() -> dict[str, float]:
-    """A month without a request."""
+    """The monthly bill of a stage without requests."""
     return {
         "KMS: the key of the alarms": price("keys", 1),
         f"CloudWatch: alarms on {alarm_metrics()} metrics": price("alarms", alarm_metrics()),
-        "CloudWatch: throttled keys of the table": price("throttled-keys", 1),
+        "CloudWatch: Contributor Insights on throttled keys": price("throttled-keys", 1),
     }
 
 
@@ -125,13 +125,13 @@ def table_bill(rate: float, setup: Setup) -> float:
 
 
 def stored_gb(rate: float, setup: Setup) -> float:
-    """What the table holds."""
+    """The size of the table, in GB."""
     creates = rate * ASSUMED["creates"] * HOURS * 3600 * ASSUMED["months-of-products"]
     return creates * setup.item_bytes / GB
 
 
 def bill(rate: float, setup: Setup = DEPLOYED) -> dict[str, float]:
-    """A month with this many requests in each second, by line of the bill."""
+    """The monthly bill at this many requests per second, by line."""
     requests = rate * HOURS * 3600
     line = ASSUMED["bytes-per-line"]
     # Lambda writes two lines about each call.
@@ -229,13 +229,13 @@ def choices() -> str:
 SETTINGS = {
     "An HTTP API instead of a REST API ([decision 15](decisions/0015-a-rest-api.md))": {"api": "http"},
     "`TracingEnabled: false` and `tracing.lambda: false`": {"traces": False},
-    "`logLevel: WARN`: no line and no metrics of our own": {"function_lines": False},
-    "Lambda's `SystemLogLevel: WARN`: not its two lines": {"lambda_lines": False},
+    "`logLevel: WARN`: drops our log line and metrics": {"function_lines": False},
+    "Lambda's `SystemLogLevel: WARN`: drops Lambda's two log lines": {"lambda_lines": False},
     "No `AccessLogSetting`": {"access_lines": False},
     "`logRetentionDays: 30`": {"log_days": 30},
     "Eventually consistent reads ([decision 21](decisions/0021-strongly-consistent-reads.md))": {"strong": False},
     "Provisioned capacity, if the load never changes": {"on_demand": False},
-    "Products of 400 KB, the largest, instead of 1 KB, in calls of the same duration": {"item_bytes": 400 * 1024},
+    "Products of 400 KB, the maximum, instead of 1 KB, with calls of the same duration": {"item_bytes": 400 * 1024},
 }
 
 
@@ -262,7 +262,7 @@ def idle_lines() -> str:
 
 
 def reached() -> dict[str, str]:
-    """When each quota is reached, in requests per second where that is possible."""
+    """The load at which each quota is reached, in requests per second if possible."""
     value = {name: quota["value"] for name, quota in QUOTAS.items()}
     finds = 1 - ASSUMED["creates"]
     each = value["requests-per-environment"]
@@ -270,8 +270,8 @@ def reached() -> dict[str, str]:
     return {
         "new-account": f"{value['new-account'] * each:,} requests per second",
         "concurrency": f"{value['concurrency'] * each:,} requests per second",
-        "requests-per-environment": f"sets the two above: {RATES[-1]:,} requests per second "
-        f"are {RATES[-1] * billed_ms() / 1000:.0f} at a time",
+        "requests-per-environment": f"determines the two above: {RATES[-1]:,} requests per second "
+        f"need only {RATES[-1] * billed_ms() / 1000:.0f} environments by duration",
         "scaling": f"{value['scaling'] * each:,} requests per second more in 10 s",
         "api": f"{value['api']:,} requests per second",
         "new-table-reads": f"{value['new-table-reads'] / finds:,.0f} requests per second",
@@ -286,21 +286,21 @@ def quotas() -> str:
     when = reached()
     own = PARAMS["requestsPerSecond"]
     limits = {
-        "requestsPerSecond": (own, "our own limit of a stage", f"{own:,} requests per second"),
+        "requestsPerSecond": (own, "our own limit for a stage", f"{own:,} requests per second"),
         "maxReadUnits": (
             PARAMS["maxReadUnits"],
-            "our own limit of the table's read units per second",
+            "our own limit for the table's read units per second",
             f"{PARAMS['maxReadUnits'] / (1 - ASSUMED['creates']):,.0f} requests per second",
         ),
         "maxWriteUnits": (
             PARAMS["maxWriteUnits"],
-            "our own limit of the table's write units per second",
+            "our own limit for the table's write units per second",
             f"{PARAMS['maxWriteUnits'] / ASSUMED['creates']:,.0f} requests per second",
         ),
     }
     return "\n".join(
         [
-            "| quota | | reached at | can be raised |",
+            "| quota | value | reached at | can be raised |",
             "|---|---:|---|---|",
             *(
                 f"| `{name}`: {what} | {value:,} | {at} | in [serverless.yml](../serverless.yml) |"
@@ -351,7 +351,7 @@ def second_region() -> str:
 def assumptions() -> str:
     return "\n".join(
         [
-            "| assumption | | from |",
+            "| assumption | value | source |",
             "|---|---:|---|",
             *(f"| {each['what']} | {each['value']:,} | {each['source']} |" for each in FACTS["assumptions"].values()),
         ]
@@ -393,7 +393,7 @@ BLOCKS = {
 
 
 def written(page: str) -> str:
-    """The page with its tables computed anew."""
+    """The page with its tables recomputed."""
     for name, block in BLOCKS.items():
         begin, end = f"<!-- make cost: {name} -->\n", "<!-- end -->"
         before, found, rest = page.partition(begin)

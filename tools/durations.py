@@ -16,7 +16,7 @@ CHANGED = Path("shared/src/product.rs")
 
 
 def durations(folder: Path, environment: dict[str, str]) -> dict[str, str]:
-    """Runs `make test` there: the duration of each part, empty for a part that was not run."""
+    """Runs `make test` in a folder: the duration of each part, empty for a part that did not run."""
     run = subprocess.run(["make", "test"], cwd=folder, env=environment, text=True, stdout=subprocess.PIPE)
     sys.stdout.write(run.stdout)
     if run.returncode != 0:
@@ -32,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="product-catalog-") as scratch:
         clone = Path(scratch, "clone")
         subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
-        # Every package manager downloads what it needs again.
+        # Every package manager downloads everything again.
         caches = {name: f"{scratch}/{name}" for name in ("CARGO_HOME", "XDG_CACHE_HOME", "npm_config_cache")}
         environment = {**os.environ, **caches, "CI": "true"}
         cold = durations(clone, environment)

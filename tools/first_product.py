@@ -18,7 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def main() -> int:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        sys.exit("error: there is no Chromium: apt-get install chromium")
+        sys.exit("error: Chromium is missing: apt-get install chromium")
     text = PAGE.read_text()
     start, create_and_find = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)[:2]
     url = re.findall(r"http://\S+", create_and_find)[-1]
@@ -33,7 +33,7 @@ def main() -> int:
         try:
             while subprocess.run(["bash", "-ec", create_and_find], capture_output=True).returncode != 0:
                 if server.poll() is not None:
-                    sys.exit("error: the first command of README.md has ended")
+                    sys.exit("error: README.md's first command has exited")
                 time.sleep(1)
             options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={scratch}/browser"]
             page = subprocess.run([browser, *options, "--dump-dom", url], check=True, capture_output=True, text=True)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the parts of `make test` or `make verify`, two at a time, and prints how long each took.
 
-tools/parts.toml lists them. A part runs after the parts that make what it needs, and only if one of its inputs has
-changed since it last passed. Usage: tools/parts.py test|verify
+tools/parts.toml lists them. A part runs after the parts that it depends on, and only if one of its inputs has changed
+since it last passed. Usage: tools/parts.py test|verify
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Whoever starts this may have an older one.
+# Checked before the imports that older versions lack.
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(f"error: python3 is {sys.version.split()[0]}, must be 3.11 or newer")
 
@@ -37,12 +37,12 @@ class Part:
 
     name: str
     command: str = ""
-    # What it reads, as git pathspecs. A part without inputs makes something for others, and always runs.
+    # What it reads, as git pathspecs. A part without inputs builds something for other parts, and always runs.
     inputs: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
-    # Programs that not every machine has, each with the Debian package that has it.
+    # Optional programs, each with its Debian package.
     needs: dict[str, str] = field(default_factory=dict)
-    # Whether it measures, and must have the machine to itself.
+    # Whether it measures, and so must run alone.
     alone: bool = False
     result: str = ""
     seconds: float = 0.0
@@ -70,7 +70,7 @@ class Part:
         return json.loads(self.state.read_text()) if self.state.exists() else {}
 
     def run(self, running: dict):
-        """Sets `result` and `seconds`; what the command prints goes to the log."""
+        """Sets `result` and `seconds`; the command's output goes to the log."""
         key = self.key() if self.inputs else None
         last = self.last()
         if key and last.get("key") == key:
@@ -79,7 +79,7 @@ class Part:
         self.state.unlink(missing_ok=True)
         began = time.monotonic()
         with self.log.open("w") as log:
-            # What others wait for goes first.
+            # Parts that others wait for have priority.
             lower = ["nice"] if self.inputs else []
             process = subprocess.Popen(
                 [*lower, "sh", "-c", self.command],
@@ -99,17 +99,17 @@ class Part:
 
 
 def missing(programs: dict[str, str]) -> dict[str, str]:
-    """Those of which no name is found on PATH: `a|b` is there if a or b is."""
+    """The programs that are not on PATH: `a|b` is present if a or b is."""
     return {names: how for names, how in programs.items() if not any(map(shutil.which, names.split("|")))}
 
 
 def environment() -> dict[str, str]:
-    """Ours, without the job server of a `make -j` that started us: its pipes are closed here."""
+    """Our environment, without the job server of a parent `make -j`, whose pipes are closed here."""
     return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
 
 
 def load(plan: str) -> tuple[dict[str, str], list[Part]]:
-    """What every part needs, and the parts of a plan. `verify` has those of `test` too, some with another command."""
+    """The prerequisites and the parts of a plan. `verify` also has those of `test`, some with another command."""
     tables = tomllib.loads((ROOT / "tools/parts.toml").read_text())
     chosen = tables["test"]
     if plan == "verify":
@@ -119,7 +119,7 @@ def load(plan: str) -> tuple[dict[str, str], list[Part]]:
 
 
 def play(parts: list[Part], running: dict):
-    """Runs all parts, two at a time and those that measure alone, in the order of the list where there is a choice."""
+    """Runs all parts, two at a time but measuring ones alone, in the order of the list when several are ready."""
     by_name = {part.name: part for part in parts}
     waiting = [part for part in parts if not part.result]
     started: dict[Future, Part] = {}
@@ -153,7 +153,7 @@ def report(part: Part):
         print(f"{part.result:>7} {span(part.seconds):>12}  {part.name}", flush=True)
     if part.result == "failed":
         print("".join(part.log.read_text(errors="replace").splitlines(keepends=True)[-60:]))
-        print(f"The whole output of {part.name} is in {part.log.relative_to(ROOT)}.\n", flush=True)
+        print(f"The complete output of {part.name} is in {part.log.relative_to(ROOT)}.\n", flush=True)
 
 
 def span(seconds: float) -> str:

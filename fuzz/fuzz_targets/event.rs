@@ -1,4 +1,5 @@
-//! Any event at all, for both functions: all of lambda_http's parsing and ours, up to the answer.
+//! Sends arbitrary events to both functions: all of lambda_http's parsing and ours, up to the
+//! response.
 #![no_main]
 
 use std::panic;
@@ -19,7 +20,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .expect("a runtime")
 });
 
-/// A DynamoDB without a network: it keeps whatever is put, and has one product under every id.
+/// A DynamoDB without a network: it accepts every put, and returns one product for every id.
 static PRODUCTS: LazyLock<ProductRepository> = LazyLock::new(|| {
     let dynamodb = infallible_client_fn(|call| {
         let is_put = call.headers()["x-amz-target"] == "DynamoDB_20120810.PutItem";
@@ -35,11 +36,11 @@ static PRODUCTS: LazyLock<ProductRepository> = LazyLock::new(|| {
 
 fuzz_target!(
     init: {
-        // libFuzzer's hook would end the run at a panic that the functions answer for.
+        // libFuzzer's hook would end the run at a panic that the functions handle.
         panic::set_hook(Box::new(|_| {}));
     },
     |event: &[u8]| {
-        // Lambda sends text.
+        // Lambda sends only UTF-8 text.
         let Ok(event) = str::from_utf8(event) else { return };
         for function in [Function::Create, Function::Find] {
             let fine = RUNTIME.block_on(answers_well(function, &PRODUCTS, event));

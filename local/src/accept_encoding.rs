@@ -1,7 +1,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_ENCODING;
 
-/// The content codings that a client accepts, each with its weight, as far as they are well-formed:
+/// The well-formed content codings that a client accepts, each with its weight:
 /// <https://www.rfc-editor.org/rfc/rfc9110#field.accept-encoding>
 pub fn codings(headers: &HeaderMap) -> impl Iterator<Item = (&str, f32)> {
     let lines = headers.get_all(ACCEPT_ENCODING).iter();

@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use catalog::{Cors, ProductRepository};
 use http_body_util::LengthLimitError;
 use lambda_http::Error;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::server::{Server, log, only_for_this_machine};
@@ -19,8 +19,8 @@ use crate::{Function, docs, gateway};
 pub struct LocalApi(Server);
 
 impl LocalApi {
-    /// Starts it on `port`, or on a free one if it is 0, with the products of `products`, for this
-    /// machine and the pages that `cors` allows.
+    /// Starts it on `port`, or on a free port if it is 0, with `products`, for this machine and the
+    /// pages that `cors` allows.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ impl LocalApi {
     pub async fn start(port: u16, products: ProductRepository, cors: Cors) -> io::Result<Self> {
         let allowed = cors.origin().cloned();
         let app = docs::routes()
-            // These pages are not the API.
+            // The reference is not part of the API that `cors` opens.
             .layer(from_fn_with_state(None, only_for_this_machine))
             .fallback(respond)
             .method_not_allowed_fallback(respond)
@@ -36,13 +36,13 @@ impl LocalApi {
         Server::start(port, app, allowed).await.map(Self)
     }
 
-    /// Its URL, without a slash at the end.
+    /// Its URL, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Stops it when the requests in progress are answered, but after a second at most.
+    /// Stops it once the requests in progress have their responses, or after a second.
     pub async fn stop(self) {
         self.0.stop().await;
     }
@@ -74,7 +74,7 @@ async fn respond(
     response
 }
 
-/// Why API Gateway responds by itself: its response type.
+/// Why API Gateway responds itself: its response type.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
 type ResponseType = &'static str;
 
@@ -100,7 +100,7 @@ async fn invoke(
         })?;
     let body = gateway::decoded(&mut parts.headers, body)?;
     let event = gateway::event(request_id, resource, &parameters, parts, &body);
-    // A task of its own: a panic ends the invocation and not the server, as on Lambda.
+    // A separate task, so that a panic ends the invocation but not the server, as on Lambda.
     let response = tokio::spawn(async move {
         let event = event.to_string();
         function.invoke_with(&cors, &products, &event).await
@@ -113,29 +113,50 @@ async fn invoke(
     })
 }
 
-/// The method that a preflight can allow. API Gateway responds to it for each route, if pages of
-/// another origin can call the API at all.
+/// The method that a preflight can allow. API Gateway responds to a preflight for each route, if
+/// pages of another origin can call the API.
 fn method_to_allow(cors: &Cors, parts: &Parts) -> Option<Method> {
     if cors.origin().is_none() || parts.method != Method::OPTIONS {
         return None;
     }
-    let path = parts.uri.path();
-    let mut methods = [Method::GET, Method::POST].into_iter();
-    methods.find(|method| route(method, path).is_some())
+    Function::ALL.into_iter().find_map(|function| {
+        let (method, resource) = function.route().split_once(' ')?;
+        parameters(resource, parts.uri.path())?;
+        method.parse().ok()
+    })
 }
 
-/// The function behind a route, its resource and the path parameters. API Gateway ignores slashes
-/// at the end and doubled ones.
+/// The function behind a route, its resource and the path parameters. API Gateway ignores trailing
+/// and repeated slashes.
 fn route(method: &Method, path: &str) -> Option<(Function, &'static str, Value)> {
+    Function::ALL.into_iter().find_map(|function| {
+        let (served, resource) = function.route().split_once(' ')?;
+        let parameters = parameters(resource, path)?;
+        (method.as_str() == served).then_some((function, resource, parameters))
+    })
+}
+
+/// The parameters of a path, or `None` if it is not a path of `resource`.
+fn parameters(resource: &str, path: &str) -> Option<Value> {
+    let mut found = Map::new();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let segments = [(); 4].map(|()| segments.next());
-    match (method, segments) {
-        (&Method::POST, [Some("product"), Some("create"), None, None]) => {
-            Some((Function::Create, "/product/create", Value::Null))
+    for expected in resource.split('/').skip(1) {
+        let segment = segments.next()?;
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
+            Some(name) => {
+                found.insert(name.to_owned(), segment.into());
+            }
+            None if expected == segment => {}
+            None => return None,
         }
-        (&Method::GET, [Some("product"), Some("find"), Some(id), None]) => {
-            Some((Function::Find, "/product/find/{id}", json!({ "id": id })))
-        }
-        _ => None,
     }
+    let parameters = if found.is_empty() {
+        Value::Null
+    } else {
+        found.into()
+    };
+    segments.next().is_none().then_some(parameters)
 }

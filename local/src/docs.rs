@@ -1,8 +1,7 @@
-//! The reference of the API, as a page that can send requests.
-//!
-//! Scalar renders it: of the renderers that can send requests, it reads best, with the problems as
-//! a chapter and the examples next to the schemas. Its crate contains it as one script, so that
-//! neither the build nor the page downloads anything. Swagger UI would be a third of the size.
+//! The API reference, as a page that can send requests.
+//!Scalar renders it: of the renderers that can send requests, it is the most readable, with the
+//!problems as a chapter and the examples next to the schemas. Its crate contains it as one script,
+//!so neither the build nor the page downloads anything. Swagger UI would be a third of the size.
 
 use std::io::Read;
 use std::sync::LazyLock;
@@ -44,8 +43,8 @@ async fn page() -> impl IntoResponse {
 }
 
 async fn script(request: HeaderMap) -> Response {
-    // gzip ends with the checksum and the length of what it compresses. The tag is weak because it
-    // is the same for both codings.
+    // gzip ends with the checksum and the length of the original. The tag is weak because it is the
+    // same with and without gzip.
     static ETAG_OF_SCRIPT: LazyLock<HeaderValue> = LazyLock::new(|| {
         let end = SCRIPT.last_chunk().copied().map(u64::from_be_bytes);
         let tag = format!("W/\"{:016x}\"", end.expect("gzip has 18 bytes or more"));
@@ -57,7 +56,7 @@ async fn script(request: HeaderMap) -> Response {
         (ETAG, ETAG_OF_SCRIPT.clone()),
         (VARY, HeaderValue::from_static("accept-encoding")),
     ];
-    // Browsers ask for the tag that they have, and never for a list.
+    // Browsers send only the tag that they have, never a list.
     if request.get(IF_NONE_MATCH) == Some(&ETAG_OF_SCRIPT) {
         (StatusCode::NOT_MODIFIED, headers).into_response()
     } else if accepts_gzip(&request) {
@@ -74,7 +73,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     codings(headers).any(|(name, q)| name.eq_ignore_ascii_case("gzip") && q > 0.0)
 }
 
-/// `openapi.yaml` with this server as the only one, whatever its port and the name in the browser.
+/// `openapi.yaml` with this server as the only one, under the host and port in the browser's
+/// address.
 async fn contract() -> impl IntoResponse {
     static CONTRACT: LazyLock<String> = LazyLock::new(|| {
         let contract = include_str!("../../openapi.yaml");

@@ -20,11 +20,11 @@ use crate::serverless::serverless_yml;
 pub struct LocalDynamoDb(Server);
 
 impl LocalDynamoDb {
-    /// The table's name, the default of `serverless.yml` and the original's.
+    /// The table's name: the default of `serverless.yml`, and that of the original sample.
     pub const TABLE: &str = "PRODUCT_CATALOG";
 
-    /// Starts it on a free port, with the table in `file`, or in memory without one. It ends with
-    /// the runtime that it was started on.
+    /// Starts it on a free port, with the table in `file`, or in memory if there is none. It stops
+    /// with the runtime on which it was started.
     ///
     /// # Errors
     ///
@@ -40,8 +40,8 @@ impl LocalDynamoDb {
         Self::over(database).await
     }
 
-    /// Starts it on a free port over a database, with the table if that has none. It ends with the
-    /// runtime that it was started on.
+    /// Starts it on a free port with a database, and creates the table if it is missing. It stops
+    /// with the runtime on which it was started.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl LocalDynamoDb {
         Ok(Self(Server::start(0, http::routes(database), None).await?))
     }
 
-    /// Where AWS clients find it, with any credentials and any region.
+    /// Its URL for AWS clients, with any credentials and any region.
     #[must_use]
     pub fn url(&self) -> String {
         self.0.url()
@@ -75,7 +75,8 @@ impl LocalDynamoDb {
         Self::products_at(&self.url())
     }
 
-    /// The products in the table of any DynamoDB on this machine, whatever AWS settings it has.
+    /// The products in the table of any DynamoDB on this machine, regardless of the machine's AWS
+    /// settings.
     #[must_use]
     pub fn products_at(url: &str) -> ProductRepository {
         ProductRepository::new(Self::config_at(url), Self::TABLE)
@@ -90,17 +91,17 @@ impl LocalDynamoDb {
             .endpoint_url(url)
             .http_client(https_client(&[]).expect("no roots are valid roots"))
             .region(Region::from_static("local"))
-            // The SDK has one retry quota for the whole process. A DynamoDB that fails must not use
-            // up the quota of another.
+            // The SDK has one retry quota per process. A failing DynamoDB must not use up the quota
+            // of another.
             .retry_partition(RetryPartition::new(url.to_owned()))
     }
 }
 
 /// Rejects a file that dynoxide would accept, or would reject without saying why.
 fn may_keep_a_catalog(file: &Path) -> Result<(), BoxError> {
-    // SQLite opens read-only files, too, and then no product could be created.
+    // SQLite also opens read-only files, but then no product could be created.
     File::options().append(true).create(true).open(file)?;
-    // dynoxide would add its tables to those of another program.
+    // dynoxide would add its tables to another program's database.
     let is_new_or_ours = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?
         .query_row(
             "SELECT count(*) = 0 OR max(name = '_tables') FROM sqlite_master",
@@ -114,8 +115,8 @@ fn may_keep_a_catalog(file: &Path) -> Result<(), BoxError> {
     }
 }
 
-/// The table as it is deployed, so that the tests use it: CloudFormation and CreateTable have the
-/// same names for these properties.
+/// The table as deployed, so that the tests use the same one: CloudFormation and CreateTable use
+/// the same names for these properties.
 fn table() -> Value {
     let resources = &serverless_yml()["resources"]["Resources"];
     let deployed = &resources["ProductCatalogDynamoDBTable"]["Properties"];

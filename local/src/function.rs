@@ -14,8 +14,18 @@ pub enum Function {
 }
 
 impl Function {
-    /// Serves an event as the function's binary does on Lambda, and returns its proxy response,
-    /// which no page of another origin can read.
+    pub(crate) const ALL: [Self; 2] = [Self::Create, Self::Find];
+
+    /// The method and resource that it serves, such as `GET /product/find/{id}`.
+    pub(crate) const fn route(self) -> &'static str {
+        match self {
+            Self::Create => create_product::ROUTE,
+            Self::Find => find_product::ROUTE,
+        }
+    }
+
+    /// Serves an event as the function's binary does on Lambda, without CORS, and returns its proxy
+    /// response.
     ///
     /// # Errors
     ///
@@ -31,9 +41,10 @@ impl Function {
         event: &str,
     ) -> Result<Value, Error> {
         let event = LambdaEvent::new(serde_json::from_str(event)?, Context::default());
+        let route = self.route();
         let response = match self {
-            Self::Create => serve(create_product::ROUTE, cors, products, event, create).await,
-            Self::Find => serve(find_product::ROUTE, cors, products, event, find).await,
+            Self::Create => serve(route, cors, products, event, create).await,
+            Self::Find => serve(route, cors, products, event, find).await,
         }?;
         Ok(serde_json::to_value(response)?)
     }

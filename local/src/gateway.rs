@@ -1,4 +1,5 @@
-//! What API Gateway does with requests and responses, so that what works here works on AWS.
+//! Emulates what API Gateway does with requests and responses, so that what works here works on
+//! AWS.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 
 use std::collections::BTreeMap;
@@ -28,13 +29,12 @@ use crate::serverless::serverless_yml;
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The body as the function gets it: API Gateway decodes it first. Whether it then removes the
-/// header is not documented; a function takes either.
+/// The body as the function receives it, after API Gateway has decoded it. Whether API Gateway then
+/// removes the header is not documented; the functions accept both.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html>
 ///
 /// # Errors
-///
-/// API Gateway's response type, if it does not support the coding, or the body does not have it.
+///API Gateway's response type, if it does not support the coding, or the body is not encoded in it.
 pub fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<Bytes, &'static str> {
     let codings = headers.get_all(CONTENT_ENCODING).iter();
     let codings = codings.flat_map(|line| line.to_str().unwrap_or("not text").split(','));
@@ -67,8 +67,7 @@ pub fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<Bytes, &'static s
 }
 
 /// The REST proxy event of a request that was routed to `resource`.
-///
-/// The path and its `parameters` stay as the caller wrote them, percent-encoded.
+///The path and its `parameters` stay percent-encoded, as the caller sent them.
 pub fn event(
     request_id: &str,
     resource: &str,
@@ -86,7 +85,7 @@ pub fn event(
     let (query, all_query) = last_and_all(query);
     let method = parts.method.as_str();
     let path = parts.uri.path();
-    // A body that is not text is passed as base64, as for an API with binary media types.
+    // A body that is not text is passed as base64, as in an API with binary media types.
     let (body, is_base64) = match str::from_utf8(body) {
         Ok("") => (Value::Null, false),
         Ok(text) => (json!(text), false),
@@ -145,8 +144,8 @@ pub fn response(headers: &HeaderMap, returned: Value) -> Result<Response<Body>, 
     Ok(response)
 }
 
-/// The coding in which API Gateway sends a response: what the client prefers, if API Gateway has
-/// it. It is not documented what it chooses if the client prefers several codings equally.
+/// The coding in which API Gateway sends a response: the one that the client prefers, if API
+/// Gateway supports it. How it chooses between equally preferred codings is not documented.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-enable-compression.html>
 fn preferred_coding(headers: &HeaderMap) -> Option<&'static str> {
     let highest = codings(headers).map(|(_, q)| q).fold(0.0, f32::max);
@@ -167,7 +166,7 @@ fn encoded(coding: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     Ok(encoded)
 }
 
-/// The response that API Gateway makes by itself, as `serverless.yml` configures it.
+/// API Gateway's own response, as `serverless.yml` configures it.
 pub fn response_of_its_own(cors: &Cors, response_type: &str, request_id: &str) -> Response<Body> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -213,7 +212,7 @@ pub fn response_of_its_own(cors: &Cors, response_type: &str, request_id: &str) -
     response
 }
 
-/// Lets pages of `origin` call the API, as `serverless.yml` does with its parameter `allowOrigin`.
+/// Lets pages of `origin` call the API, like the parameter `allowOrigin` of `serverless.yml`.
 ///
 /// # Errors
 ///
@@ -222,7 +221,7 @@ pub fn cors(origin: &str) -> Result<Cors, &'static str> {
     Cors::new(origin, &configured_cors().expose_headers)
 }
 
-/// The response to a browser that asks whether a page can send a request with this method.
+/// The response to a preflight for a request with this method.
 pub fn preflight(cors: &Cors, method: &Method) -> Response<Body> {
     let ConfiguredCors {
         allow_headers,

@@ -1,5 +1,5 @@
-//! The whole API on a developer's machine and in tests: both functions behind HTTP, over an
-//! embedded DynamoDB.
+//! The whole API on a developer's machine and in tests: both functions over HTTP, with an embedded
+//! DynamoDB.
 
 mod accept_encoding;
 mod api;

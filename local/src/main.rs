@@ -11,7 +11,7 @@ use clap::Parser;
 use local::{LocalApi, LocalDynamoDb, cors};
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// The product catalog on this machine: both functions over an embedded DynamoDB.
+/// The product catalog on this machine: both functions with an embedded DynamoDB.
 #[derive(Parser)]
 #[command(bin_name = "cargo run --", name = "product-catalog-service", version)]
 struct Arguments {
@@ -30,14 +30,14 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // DynamoDB's refusals are part of a normal response. RUST_LOG shows them, too.
+    // DynamoDB's rejections are part of normal responses. Set RUST_LOG to see them.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,dynoxide=off".into());
     let is_colored = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     fmt()
         .with_ansi(is_colored && stdout().is_terminal())
         .with_env_filter(filter)
         .with_target(false)
-        // Such as after `cargo run | head -1`.
+        // For example, after `cargo run | head -1`.
         .log_internal_errors(false)
         .init();
     match run(&Arguments::parse()).await {
@@ -60,14 +60,14 @@ async fn run(
         .await
         .map_err(|error| match data {
             Some(file) => {
-                // The rest of the message is for programs that embed dynoxide.
+                // The rest of the message is only for programs that embed dynoxide.
                 let cause = error.to_string();
                 let cause = cause.split(". ").next().unwrap_or_default();
                 let advice = match error.downcast_ref().map(io::Error::kind) {
-                    Some(ErrorKind::NotFound) => "make its folder first",
-                    Some(ErrorKind::IsADirectory) => "name a file in it",
-                    Some(ErrorKind::PermissionDenied) => "name a file that you may write",
-                    _ => "name a new file or an earlier catalog",
+                    Some(ErrorKind::NotFound) => "create its folder first",
+                    Some(ErrorKind::IsADirectory) => "name a file inside it",
+                    Some(ErrorKind::PermissionDenied) => "name a file that you can write",
+                    _ => "name a new file or an existing catalog",
                 };
                 let file = file.display();
                 format!("cannot keep the catalog in {file}: {cause}; {advice}")
@@ -82,8 +82,8 @@ async fn run(
         })?;
 
     tokio::select! {
-        // Ctrl-C is watched before the line that names it is printed: started in the background of
-        // a script, a process ignores it until then.
+        // Handle Ctrl-C before printing the line that mentions it: a process that a script starts
+        // in the background ignores it until then.
         biased;
         pressed = ctrl_c() => pressed?,
         () = async {
@@ -91,10 +91,10 @@ async fn run(
             pending::<()>().await;
         } => {}
     }
-    say("stopping; Ctrl-C again stops at once");
+    say("stopping; press Ctrl-C again to stop immediately");
     tokio::select! {
         () = api.stop() => Ok(()),
-        // The runtime would wait for what is still in progress.
+        // The runtime would otherwise wait for requests in progress.
         pressed = ctrl_c() => pressed.and_then(|()| process::exit(130)),
     }
 }
@@ -104,7 +104,7 @@ async fn ctrl_c() -> Result<(), String> {
     pressed.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))
 }
 
-/// Prints a line, if anybody still reads it.
+/// Prints a line, and ignores a closed standard output.
 fn say(line: &str) {
     writeln!(stdout(), "{line}").ok();
 }

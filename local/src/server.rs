@@ -1,4 +1,4 @@
-//! An HTTP server for this machine, which web pages cannot use, except those of an allowed origin.
+//! An HTTP server for this machine, which rejects web pages except those of an allowed origin.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,10 +28,10 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// How long the requests in progress may take when the server stops.
+/// How long requests in progress may still take when the server stops.
 const STOP: Duration = Duration::from_secs(1);
 
-/// A server on 127.0.0.1. It ends with the runtime that it was started on.
+/// A server on 127.0.0.1. It stops with the runtime on which it was started.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -40,7 +40,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `app` on `port`, or on a free one if it is 0, also to pages of the origin `allowed`.
+    /// Serves `app` on `port`, or on a free port if it is 0, also to pages of the origin `allowed`.
     ///
     /// # Errors
     ///
@@ -57,16 +57,16 @@ impl Server {
         })
     }
 
-    /// Its URL, without a slash at the end.
+    /// Its URL, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops it: at once for clients that have not sent a whole request, and otherwise when their
-    /// requests are answered, or after a second.
+    /// Stops it. Connections without a complete request close immediately; others when their
+    /// requests have responses, or after a second.
     pub async fn stop(self) {
         self.stop.cancel();
-        // A panic of the server has been printed.
+        // If the server panicked, that has been printed.
         self.task.await.unwrap_or_default();
     }
 }
@@ -77,25 +77,25 @@ async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
     let connections = GracefulShutdown::new();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, _)) = accepted else {
-            // Such as too many open files. Others are about to be closed.
+            // For example, too many open files; some are about to be closed.
             Delay::new(Duration::from_millis(100)).await;
             continue;
         };
-        // A response is a few small writes, none of which must wait for the next.
+        // A response is a few small writes, which must not wait for each other.
         stream.set_nodelay(true).ok();
         let app = TowerToHyperService::new(app.clone());
         let connection = http.serve_connection(TokioIo::new(stream), app);
         let connection = connections.watch(connection);
-        // A client that goes away ends its own connection only.
+        // A client that disconnects ends only its own connection.
         tokio::spawn(async { connection.await.unwrap_or_default() });
     }
     drop(listener);
     timeout(STOP, connections.shutdown()).await.ok();
 }
 
-/// Refuses what only a web page of another origin than `allowed` sends. The page's own name may
-/// lead to this machine, so that the `Host` shows it; or the page names this machine, so that the
-/// `Origin` shows it.
+/// Rejects requests that can only come from a web page of an origin other than `allowed`. If the
+/// page's host name resolves to this machine, the `Host` reveals it; if the page calls this machine
+/// by address, the `Origin` does.
 pub async fn only_for_this_machine(
     State(allowed): State<Option<HeaderValue>>,
     request: Request,
@@ -127,7 +127,7 @@ fn refusal(request: &Request, allowed: Option<&HeaderValue>) -> Option<(StatusCo
         .into_iter()
         .flatten();
     if !hosts.all(is_this_machine) {
-        let detail = "this server is for this machine only: call it as 127.0.0.1 or localhost";
+        let detail = "this server is only for this machine: call it as 127.0.0.1 or localhost";
         return Some((StatusCode::MISDIRECTED_REQUEST, detail));
     }
     let own = format!("http://{host}");
@@ -148,12 +148,12 @@ fn is_this_machine(host: &Authority) -> bool {
             .any(|name| host.host().eq_ignore_ascii_case(name))
 }
 
-/// Writes a line about a request that no function gets.
+/// Logs a request that reaches no function.
 pub fn log(method: &Method, uri: &Uri, status: StatusCode, reason: &str) {
     tracing::warn!("{method} {} {} {reason}", uri.path(), status.as_u16());
 }
 
-/// Real time, also where a test pauses tokio's clock: there, a client would always be late.
+/// Real time, even if a test pauses tokio's clock: every client would seem too slow there.
 #[derive(Clone, Debug)]
 struct WallClock;
 

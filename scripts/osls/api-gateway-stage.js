@@ -1,10 +1,10 @@
 'use strict';
 
-// What osls cannot say about API Gateway, added to the template that it packages:
-// - the stage as a resource of its own. osls sets logs, tracing and limits with calls of its own after
-//   CloudFormation has finished, so that one that fails leaves a stack half-deployed.
-// - the responses that API Gateway returns by itself (`custom.gatewayResponses`), as problem+json (RFC 9457).
-// - that the deployment waits for those responses: it is a snapshot, and would leave them out.
+// Adds what osls does not support for API Gateway to the template that it packages:
+// - The stage as a separate resource. osls would set logs, tracing and limits with API calls after CloudFormation has
+//   finished, and a failed call would leave a stack half-deployed.
+// - API Gateway's own responses (`custom.gatewayResponses`), as problem+json (RFC 9457).
+// - A dependency of the deployment on those responses: a deployment is a snapshot, and would otherwise lack them.
 class ApiGatewayStage {
   constructor(serverless) {
     const finish = () => {
@@ -29,7 +29,7 @@ function gatewayResponse(type, { status, problem, title, headers: own = {} }) {
   const headers = {
     'Cache-Control': 'no-store',
     'Content-Type': 'application/problem+json',
-    // As every response has it: API Gateway compresses those of the functions, and may compress its own.
+    // As in every response: API Gateway compresses the functions' responses, and may compress its own.
     Vary: 'Accept-Encoding',
     'X-Content-Type-Options': 'nosniff',
     ...own,
@@ -49,7 +49,7 @@ function gatewayResponse(type, { status, problem, title, headers: own = {} }) {
       ResponseParameters: Object.fromEntries(
         Object.entries(headers).map(([name, value]) => [`gatewayresponse.header.${name}`, `'${value}'`]),
       ),
-      // The template that API Gateway takes whatever the caller accepts.
+      // API Gateway uses this template for any `Accept` header.
       ResponseTemplates: { 'application/json': JSON.stringify(body) },
     },
   };

@@ -3,10 +3,10 @@
 const ACCOUNT = /^\d{12}$/;
 const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=.@/-]+$/;
 
-// The resource policy with which other accounts (`custom.callers`) call the routes that require a signature.
+// Adds the resource policy that lets other accounts (`custom.callers`) call the routes that require a signature.
 //
-// A caller of another account needs both this policy and one of its own; a caller of this account needs either. A route
-// without a signature is closed to everyone as soon as there is a policy that does not open it:
+// A caller in another account needs both this policy and one of its own; a caller in this account needs either. With a
+// resource policy, a route without a signature is closed to everyone unless the policy opens it:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
 class Callers {
   constructor(serverless) {
@@ -15,11 +15,11 @@ class Callers {
     };
     const finish = () => {
       const { custom, functions, provider } = serverless.service;
-      // A list in serverless.yml, and text with commas in `--param`.
+      // A list in serverless.yml, but comma-separated text in `--param`.
       const callers = String(custom.callers).split(',').filter(Boolean);
       for (const caller of callers)
         if (!ACCOUNT.test(caller) && !ROLE.test(caller))
-          fail(`callers must be account ids of 12 digits, in quotes, or ARNs of IAM roles, and one is '${caller}'`);
+          fail(`callers must be account ids of 12 digits, in quotes, or ARNs of IAM roles, but one is '${caller}'`);
       if (callers.length === 0) return;
 
       const routes = Object.values(functions).flatMap(({ events }) => events.map(({ http }) => http));
@@ -52,7 +52,7 @@ const allow = (Sid, Principal, routes, stage) => ({
   Effect: 'Allow',
   Principal,
   Action: 'execute-api:Invoke',
-  // API Gateway puts the rest of the ARN before it. A parameter in a path is any text.
+  // API Gateway prepends the rest of the ARN. A path parameter matches any text.
   Resource: routes.map(
     ({ method, path }) => `execute-api:/${stage}/${method.toUpperCase()}/${path.replaceAll(/\{[^}]*\}/g, '*')}`,
   ),

@@ -1,10 +1,10 @@
 'use strict';
 
-// Whether it is an origin, URL knows, except that it accepts wildcards and quotes.
+// Rejects wildcards and quotes, which URL accepts. URL checks the rest.
 const PLAIN = /^https?:\/\/[a-z0-9.:[\]-]+$/;
 
 // Lets the web pages of one origin (`custom.allowOrigin`) call the API: the functions add these headers to their responses,
-// and API Gateway adds the same ones to those that it makes by itself. docs/decisions/0012-one-origin.md has the reasons.
+// and API Gateway adds the same ones to its own responses: docs/decisions/0012-one-origin.md.
 class Cors {
   constructor(serverless) {
     const finish = () => {
@@ -13,7 +13,7 @@ class Cors {
       if (!allowOrigin) return;
       if (!PLAIN.test(allowOrigin) || !URL.canParse(allowOrigin) || new URL(allowOrigin).origin !== allowOrigin)
         throw new serverless.classes.Error(
-          `allowOrigin must be one origin as browsers send it, without a path, such as https://shop.example.com or http://localhost:5173, and is '${allowOrigin}'`,
+          `allowOrigin must be one origin as browsers send it, without a path, such as https://shop.example.com or http://localhost:5173, but is '${allowOrigin}'`,
           'INVALID_ALLOW_ORIGIN',
         );
 
@@ -22,7 +22,7 @@ class Cors {
       const everywhere = {
         'Access-Control-Allow-Origin': allowOrigin,
         'Access-Control-Expose-Headers': cors.exposeHeaders,
-        // With what every response varies by: a response has one value for each name.
+        // Includes the Vary of all responses, because a response can have only one value per header.
         Vary: 'Accept-Encoding, Origin',
       };
       for (const [, { Properties }] of ofType('AWS::Lambda::Function'))
@@ -42,11 +42,11 @@ class Cors {
           'Access-Control-Allow-Headers': cors.allowHeaders,
           'Access-Control-Max-Age': cors.maxAge,
         });
-        // A deployment is a snapshot, and would leave the method out.
+        // A deployment is a snapshot, and would otherwise lack the method.
         deployment.DependsOn.push(preflight);
       }
 
-      // That of scripts/osls/callers.js, which is closed to all that it does not name.
+      // The policy from scripts/osls/callers.js denies everything that it does not name.
       const { Policy } = Resources.ApiGatewayRestApi.Properties;
       if (Policy)
         Policy.Statement.push({
@@ -61,11 +61,11 @@ class Cors {
   }
 }
 
-// API Gateway takes a text in quotes as it is.
+// API Gateway uses a quoted text literally.
 const literals = (where, headers) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [`${where}.${name}`, `'${value}'`]));
 
-// A browser asks with OPTIONS, without a signature or an API key, and API Gateway responds without calling a function.
+// A browser sends a preflight without a signature or an API key, and API Gateway responds without calling a function.
 // osls's own `cors` would set neither `Vary` nor the exposed headers.
 function preflightMethod({ RestApiId, ResourceId }, headers) {
   const ResponseParameters = literals('method.response.header', headers);
@@ -79,7 +79,7 @@ function preflightMethod({ RestApiId, ResourceId }, headers) {
       ApiKeyRequired: false,
       Integration: {
         Type: 'MOCK',
-        // Otherwise, a body that is not JSON, which no browser sends, would be a 500 and count in an alarm.
+        // Otherwise, a body that is not JSON, which no browser sends, would cause a 500 and count in an alarm.
         PassthroughBehavior: 'NEVER',
         RequestTemplates: { 'application/json': '{"statusCode":200}' },
         IntegrationResponses: [{ StatusCode: '200', ResponseParameters }],

@@ -1,7 +1,7 @@
 'use strict';
 
-// CloudFormation takes a dashboard's body as JSON in a string. observability.yml has it as YAML, with its reasons beside
-// it, and this makes the string of it.
+// CloudFormation expects a dashboard's body as a JSON string. Converts it from the YAML of observability.yml, which has
+// comments.
 class Dashboard {
   constructor(serverless) {
     const finish = () => {

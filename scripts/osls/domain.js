@@ -1,10 +1,10 @@
 'use strict';
 
-// The same rule as DomainName of target-roles/execution-role.yml: lower case, as API Gateway requires, and no wildcard.
+// The same rule as DomainName in target-roles/execution-role.yml: lower case, as API Gateway requires, and no wildcard.
 const DOMAIN = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
 const CERTIFICATE = /^arn:aws[a-z-]*:acm:(?<region>[a-z0-9-]+):\d{12}:certificate\/[\w-]+$/;
 
-// The API's own address (`custom.domain`), instead of the one that API Gateway makes of the API's id.
+// Gives the API its own address (`custom.domain`) instead of API Gateway's default one.
 class Domain {
   constructor(serverless) {
     const fail = (message) => {
@@ -15,10 +15,10 @@ class Domain {
       const { domain, certificateArn } = custom;
       if (!domain && !certificateArn) return;
       if (!domain || !certificateArn)
-        fail(`domain and certificateArn must be set together, and only ${domain ? 'domain' : 'certificateArn'} is`);
-      if (!DOMAIN.test(domain)) fail(`domain must be a host name in lower case, and is '${domain}'`);
+        fail(`domain and certificateArn must be set together, but only ${domain ? 'domain' : 'certificateArn'} is`);
+      if (!DOMAIN.test(domain)) fail(`domain must be a host name in lower case, but is '${domain}'`);
       if (CERTIFICATE.exec(certificateArn)?.groups.region !== provider.region)
-        fail(`certificateArn must be a certificate of ACM in ${provider.region}, and is '${certificateArn}'`);
+        fail(`certificateArn must be an ACM certificate in ${provider.region}, but is '${certificateArn}'`);
 
       const { Resources, Outputs } = provider.compiledCloudFormationTemplate;
       Resources.ApiGatewayRestApi.Properties.DisableExecuteApiEndpoint = true;
@@ -44,7 +44,7 @@ class Domain {
         Value: { 'Fn::GetAtt': ['ApiGatewayDomain', 'RegionalDomainName'] },
       };
       Outputs.RegionalHostedZoneId = {
-        Description: 'The hosted zone of RegionalDomainName, which an alias record in Route 53 names',
+        Description: 'The hosted zone of RegionalDomainName, for an alias record in Route 53',
         Value: { 'Fn::GetAtt': ['ApiGatewayDomain', 'RegionalHostedZoneId'] },
       };
     };

@@ -9,8 +9,8 @@ const LIMITS = [
   { parameter: 'maxReadUnits', property: 'MaxReadRequestUnits', minimum: LARGEST_KB / 4 },
 ];
 
-// Rejects a maximum throughput of the table that is less than the largest product costs. DynamoDB accepts it, and then
-// throttles every request for such a product.
+// Rejects a maximum throughput below what the largest product needs. DynamoDB would accept it, and then throttle every
+// request for such a product.
 class Throughput {
   constructor(serverless) {
     const finish = () => {
@@ -22,7 +22,7 @@ class Throughput {
         const units = /^\d+$/.test(value) ? Number(value) : Number.NaN;
         if (!(units >= minimum))
           throw new serverless.classes.Error(
-            `${parameter} must be an integer of at least ${minimum}, what one product of ${LARGEST_KB} KB costs, and is '${value}'`,
+            `${parameter} must be an integer of at least ${minimum}, the units for a product of ${LARGEST_KB} KB, but is '${value}'`,
             'INVALID_THROUGHPUT',
           );
         OnDemandThroughput[property] = units;

@@ -2,8 +2,8 @@
 
 const { createHash } = require('node:crypto');
 
-// CodeDeploy's configurations for Lambda (CodeDeployDefault.*) that take at most 15 minutes. The credentials of a deployment
-// last an hour, and it must also see a shift that is stopped go all the way back.
+// CodeDeploy's configurations for Lambda (CodeDeployDefault.*) that take at most 15 minutes. A deployment's credentials
+// last an hour, which must also be enough for a stopped shift to roll back completely.
 const PACES = [
   'LambdaAllAtOnce',
   'LambdaCanary10Percent5Minutes',
@@ -12,11 +12,12 @@ const PACES = [
   'LambdaLinear10PercentEvery1Minute',
 ];
 
-// Shifts the traffic of every function with an http event from version to version, at the pace of `custom.traffic`: the API
-// calls the alias `live`, CodeDeploy lets the function `check` try the new versions first, and then moves the alias.
+// Shifts the traffic of every function with an http event to its new version, at the pace of `custom.traffic`: the API
+// calls the alias `live`. CodeDeploy first runs the function `check`, which tests the new versions, and then moves the
+// alias.
 //
-// It makes what serverless.yml cannot, because the name of a version exists only when osls packages. The roles, the
-// application and the alarm are in serverless.yml.
+// serverless.yml cannot contain these resources, because the name of a version exists only when osls packages. The
+// roles, the application and the alarm are in serverless.yml.
 class Traffic {
   constructor(serverless) {
     const { service } = serverless;
@@ -29,10 +30,10 @@ class Traffic {
       const { traffic } = service.custom;
       if (!PACES.includes(traffic))
         throw new serverless.classes.Error(
-          `traffic must be ${PACES.slice(0, -1).join(', ')} or ${PACES.at(-1)}, which take at most 15 minutes, because the credentials of a deployment last one hour; and is '${traffic}'`,
+          `traffic must be ${PACES.slice(0, -1).join(', ')} or ${PACES.at(-1)}, but is '${traffic}': the credentials of a deployment last an hour, so a shift can take at most 15 minutes`,
           'INVALID_TRAFFIC',
         );
-      // What osls does by itself for functions with provisioned concurrency: events call the alias.
+      // Events call the alias. osls sets this property itself for functions with provisioned concurrency.
       for (const { definition, id } of shifted()) definition.targetAlias = { name: 'live', logicalId: `${id}Live` };
     };
 
@@ -40,7 +41,7 @@ class Traffic {
       const template = service.provider.compiledCloudFormationTemplate;
       const { Resources } = template;
       for (const { definition, id } of shifted()) renameVersion(template, definition, id);
-      // Not what all functions have: the check needs no table.
+      // Replaces the environment of the other functions, because the check needs no table.
       Resources.CheckLambdaFunction.Properties.Environment = {
         Variables: Object.fromEntries(
           shifted().map(({ name, definition }) => [variable(name), { Ref: definition.versionLogicalId }]),
@@ -60,14 +61,14 @@ class Traffic {
   }
 }
 
-// As in osls's own names of resources.
+// As osls names its resources.
 const capitalized = (name) =>
   (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('-', 'Dash').replaceAll('_', 'Underscore');
 const variable = (name) => name.toUpperCase().replaceAll('-', '_');
 
-// CloudFormation publishes a version when its name is new. osls makes the name of the function as it is before it sets the
-// log level and before plugins add to it, so that such a change would never reach a caller. This makes it of all that
-// Lambda keeps in a version, and of nothing else: Lambda refuses to publish the same version twice.
+// CloudFormation publishes a version when its name is new. osls derives the name from the function before it sets the
+// log level and before plugins change it, so such a change would never reach a caller. This derives it from exactly
+// what Lambda stores in a version: Lambda refuses to publish the same version twice.
 function renameVersion({ Resources, Outputs }, definition, id) {
   const { versionLogicalId: before } = definition;
   const version = Resources[before];
@@ -78,8 +79,8 @@ function renameVersion({ Resources, Outputs }, definition, id) {
   const after = `${id}LambdaVersion${hash}`;
 
   delete Resources[before];
-  // A version that callers have used stays, so that the alias can return to it. One whose deployment fails goes, so that
-  // it can be deployed again.
+  // A version that callers have used is kept, so that the alias can return to it. One whose deployment fails is
+  // deleted, so that it can be deployed again.
   Resources[after] = { ...version, DeletionPolicy: 'RetainExceptOnCreate' };
   for (const output of Object.values(Outputs)) if (output.Value?.Ref === before) output.Value.Ref = after;
   definition.versionLogicalId = after;
@@ -87,7 +88,7 @@ function renameVersion({ Resources, Outputs }, definition, id) {
 
 const alias = (id, { versionLogicalId }) => ({
   Type: 'AWS::Lambda::Alias',
-  // Otherwise the check of the previous release would try the previous versions, and the previous pace would hold.
+  // Otherwise, the previous check would test the previous versions, and the previous pace would apply.
   DependsOn: ['CheckLambdaFunction', `${id}Traffic`],
   Properties: {
     Name: 'live',

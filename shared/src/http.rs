@@ -1,4 +1,4 @@
-//! HTTP as API Gateway speaks it: events in, responses and problems out.
+//! HTTP in API Gateway's form: events in, responses and problems out.
 
 pub(crate) mod cors;
 pub(crate) mod event;

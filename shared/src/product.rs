@@ -17,7 +17,7 @@ pub struct Product {
     pub price: Price,
 }
 
-/// The id of a product: any text that fits, percent-encoded, into a path segment.
+/// The id of a product: any text that can be percent-encoded into a path segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProductId(String);
 
@@ -81,8 +81,7 @@ impl Title {
 }
 
 /// An exact price in the catalog's one currency, with at least two decimals: `19.90`.
-///
-/// It is stored as its digits: nothing calculates with it, and a float would change it.
+///It is stored as digits, because a float would change it, and nothing calculates with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Price(String);
 

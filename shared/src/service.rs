@@ -20,9 +20,8 @@ use crate::telemetry::{log, trace};
 /// Serves the events that Lambda sends to a function of `route`, one after the other.
 ///
 /// # Errors
-///
-/// If Lambda's runtime API fails, or, once the response is sent, if DynamoDB rejected the
-/// credentials: Lambda replaces a process that ends, and the next one has new credentials.
+///If Lambda's Runtime API fails. Also if DynamoDB rejected the credentials, but only after the
+///response is sent: Lambda replaces a process that exits, and the next one has new credentials.
 pub async fn run(
     route: &'static str,
     cors: &Cors,
@@ -30,7 +29,7 @@ pub async fn run(
     step: impl AsyncFn(&ProductRepository, &Request) -> Result<Response<Body>, Problem>,
 ) -> Result<(), Error> {
     let handle = |event| serve(route, cors, products, event, &step);
-    // Not `lambda_runtime::run`, which opens a span for each event that no line of the log shows.
+    // Not `lambda_runtime::run`, which opens a span for each event that never appears in the log.
     Runtime::new(service_fn(handle))
         .layer(MapRequestLayer::new(|event: LambdaInvocation| {
             let body = event::escape_invalid_bytes(event.body);
@@ -63,7 +62,7 @@ pub async fn serve(
     let start = Instant::now();
     let (request, readable) = event::read(&payload)?;
     let request = request.with_lambda_context(context);
-    // Pinned, because it is large, and would be moved from each function to the next.
+    // Pinned, because it is large, and would otherwise be moved into each function it is passed to.
     let response = pin!(async {
         match readable {
             Ok(()) => step(products, &request).await,

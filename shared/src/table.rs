@@ -1,4 +1,4 @@
-//! The DynamoDB table: what is stored in it, and how it is reached.
+//! The DynamoDB table: its items, and the connection to it.
 
 pub(crate) mod config;
 mod credentials;

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-/** The first browser on PATH of those that the tests know. */
+/** The first known browser on PATH. */
 function browserPath() {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
   const paths = names.flatMap((name) => process.env.PATH.split(delimiter).map((folder) => join(folder, name)));
@@ -14,7 +14,7 @@ function browserPath() {
   return found;
 }
 
-/** Starts a browser with further `args`, and ends it with the test. */
+/** Starts a browser with additional `args`, and stops it with the test. */
 export async function startBrowser(test, args = []) {
   const browser = await chromium.launch({
     executablePath: browserPath(),

@@ -1,4 +1,4 @@
-// The lines of README.md for `cargo lambda`, as a developer runs them.
+// Runs the `cargo lambda` commands of README.md.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -12,10 +12,10 @@ import { startCatalog } from './local.mjs';
 
 const README = readFileSync('README.md', 'utf8');
 const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
-// Of cargo-lambda in .venv, where nobody has installed it.
+// The lines use cargo-lambda in .venv.
 const env = { ...process.env, PATH: `${resolve('.venv/bin')}:${process.env.PATH}` };
 
-/** The one line of README.md that begins like this, on another port than the one that is everybody's. */
+/** The only line of README.md that begins like this, with a free port instead of the default one. */
 function line(beginning, port) {
   const lines = README.split('\n').filter((line) => line.startsWith(beginning));
   assert.equal(lines.length, 1, beginning);
@@ -31,7 +31,7 @@ async function freePort() {
   return port;
 }
 
-/** Runs the line until the end of the test, with all that it starts; it is ready when it says so. */
+/** Runs the line until the end of the test, and returns once it prints that it is ready. */
 async function watch(test, command) {
   const watching = spawn('bash', ['-c', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(watching, 'exit');
@@ -40,7 +40,7 @@ async function watch(test, command) {
     process.kill(-watching.pid, 'SIGINT');
     await Promise.race([ended, setTimeout(10_000, undefined, { ref: false })]);
     try {
-      // Whatever it has left.
+      // Also end whatever it has started.
       process.kill(-watching.pid, 'SIGKILL');
     } catch (error) {
       assert.equal(error.code, 'ESRCH');
@@ -57,8 +57,8 @@ async function watch(test, command) {
   });
 }
 
-// Both functions are built in it.
-test('the functions respond by `cargo lambda watch` and `cargo lambda invoke`', { timeout: 600_000 }, async (test) => {
+// This builds both functions.
+test('the functions work with `cargo lambda watch` and `cargo lambda invoke`', { timeout: 600_000 }, async (test) => {
   const { url, dynamodb } = await startCatalog(test);
   const port = await freePort();
   await watch(test, line('AWS_ENDPOINT_URL=', port).replace('http://127.0.0.1:PORT', dynamodb));
@@ -72,7 +72,7 @@ test('the functions respond by `cargo lambda watch` and `cargo lambda invoke`', 
   assert.deepEqual([created.status, created.headers.get('location')], [201, '/product/find/1001']);
   const found = await fetch(`${watched}/product/find/1001`);
   assert.deepEqual([found.status, await found.json()], [200, ECHO]);
-  // It is the DynamoDB of `cargo run`.
+  // It uses the DynamoDB of `cargo run`.
   assert.equal((await fetch(`${url}/product/find/1001`)).status, 200);
 
   const invoke = line('cargo lambda invoke', port);

@@ -1,5 +1,6 @@
-// openapi.yaml keeps what was released: a comparison with released.yaml, the contract of the last release.
-// A release copies openapi.yaml to released.yaml. So does a deliberate breaking change, with a line in CHANGELOG.md.
+// openapi.yaml must not break clients: a comparison with released.yaml, the contract of the last release.
+// Copy openapi.yaml to released.yaml with each release, and with a deliberate breaking change, which needs a line in
+// CHANGELOG.md.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -11,7 +12,7 @@ import { parse, stringify } from 'yaml';
 
 const RELEASED = 'tests/clients/released.yaml';
 
-/** The names of the rules by which `revision` breaks what `base` promises. */
+/** The names of the rules that `revision` breaks compared with `base`. */
 function broken(base, revision) {
   const { status, stdout, stderr } = spawnSync(
     'node_modules/.bin/redocly',
@@ -25,7 +26,7 @@ function broken(base, revision) {
   return rules;
 }
 
-/** Writes what `make` makes of a contract, and removes it at the end of the test. */
+/** Writes a contract that `make` has changed, and removes it at the end of the test. */
 function changed(test, contract, make) {
   const folder = mkdtempSync(join(tmpdir(), 'contract-'));
   test.after(() => rmSync(folder, { recursive: true }));
@@ -34,20 +35,20 @@ function changed(test, contract, make) {
   return join(folder, 'openapi.yaml');
 }
 
-/** The last release without the promises that were given up on purpose. Empty this function with the next release. */
+/** The last release without the promises that were deliberately broken. Empty this function with the next release. */
 function takenBack(contract) {
   const { responses, schemas } = contract.components;
   // Clients that are generated from a closed schema break when a response gets a new member.
   for (const name of ['Product', 'Problem', 'Violation']) delete schemas[name].additionalProperties;
-  // Each problem could have `errors`. Only this one ever had them.
+  // Each problem could have `errors`, but only this one ever did.
   responses.InvalidProduct.content['application/problem+json'].schema = structuredClone(schemas.Problem);
   delete schemas.Problem.properties.errors;
-  // A tag is weak, because the compressed product has the same one. A client that has the strong one gets a 304 for it, too.
+  // A tag is weak, because the compressed product has the same one. A client with the strong tag still gets a 304.
   schemas.ETag.pattern = '^W/"[0-9a-f]{32}"$';
   return contract;
 }
 
-/** What redocly can compare: it does not look into `oneOf`, and takes a schema of `anyOf` with a new text for a new one. */
+/** A form that redocly can compare: it ignores `oneOf`, and treats a schema in `anyOf` with a new text as a new one. */
 function comparable(contract, choice) {
   const compared = (key, value) => {
     if (value?.oneOf) return value.oneOf[choice];
@@ -57,7 +58,7 @@ function comparable(contract, choice) {
 }
 
 for (const choice of [0, 1]) {
-  test(`the contract keeps what was released, with schema ${choice} of each oneOf`, (test) => {
+  test(`the contract does not break the last release, with schema ${choice} of each oneOf`, (test) => {
     const released = changed(test, RELEASED, takenBack);
     const now = changed(test, 'openapi.yaml', (contract) => comparable(contract, choice));
     assert.deepEqual(broken(released, now), []);

@@ -34,7 +34,7 @@ const frontEnd = (api) => `<!doctype html><title>Shop</title><output></output><s
   document.querySelector('output').value = JSON.stringify(seen);
 </script>`;
 
-/** Serves a page on a free port, and ends with the test. */
+/** Serves a page on a free port until the end of the test. */
 async function servePage(test, page = () => '<p>A page') {
   const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end(page()));
   server.listen(0, '127.0.0.1');
@@ -66,7 +66,7 @@ test('a page of another origin can neither create products nor reach the table',
 
   const put = { TableName: 'PRODUCT_CATALOG', Item: { id: { S: '1001' } } };
   const attempts = [
-    // Requests that a page may send at once, and requests that need a preflight.
+    // Requests that a page can send directly, and requests that need a preflight.
     [`${url}/product/create`, 'no-cors', {}, ECHO],
     [`${url}/product/create`, 'cors', { 'content-type': 'application/json' }, ECHO],
     [dynamodb, 'no-cors', {}, put],
@@ -100,7 +100,7 @@ test('a page of another origin can neither create products nor reach the table',
   assert.equal(Count, 0);
 });
 
-test('a page whose name leads to this machine gets nothing from it', async (test) => {
+test('a page whose host name resolves to this machine gets nothing from it', async (test) => {
   const { url, dynamodb } = await startCatalog(test);
   const browser = await startBrowser(test, ['--host-resolver-rules=MAP page.test 127.0.0.1']);
   const page = await browser.newPage();
@@ -110,7 +110,7 @@ test('a page whose name leads to this machine gets nothing from it', async (test
   }
 });
 
-test('a front-end of another origin creates and finds a product where its origin is allowed, and only there', async (test) => {
+test('a front-end of another origin creates and finds a product only if its origin is allowed', async (test) => {
   let api;
   const origin = await servePage(test, () => frontEnd(api));
   const other = await servePage(test, () => frontEnd(api));
@@ -140,7 +140,7 @@ test('a front-end of another origin creates and finds a product where its origin
       [200, 'etag,x-amzn-requestid'],
       [304, 'etag,x-amzn-requestid'],
       [200, 'idempotent-replayed,x-amzn-requestid'],
-      // Of the function, and of API Gateway.
+      // From the function, and from API Gateway.
       [404, 'x-amzn-requestid'],
       [404, 'x-amzn-requestid'],
     ],
@@ -152,7 +152,7 @@ test('a front-end of another origin creates and finds a product where its origin
     ['product-not-found', 'unknown-route'],
   );
 
-  // Nothing but the API is allowed.
+  // Only the API is allowed.
   const page = await browser.newPage();
   await page.goto(origin);
   for (const address of [open.dynamodb, `${open.url}/docs`]) {

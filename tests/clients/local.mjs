@@ -1,9 +1,9 @@
-// The API as `cargo run` starts it, for the clients that try it.
+// The API as `cargo run` starts it, for the tests of clients.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Starts it on a free port with further `args`, ends it with the test, and gives its address and that of its DynamoDB. */
+/** Starts it on a free port with additional `args` until the end of the test; returns its address and its DynamoDB's. */
 export async function startCatalog(test, args = []) {
   const binary = `${process.env.CARGO_TARGET_DIR ?? 'target'}/debug/local`;
   const catalog = spawn(binary, ['--port', '0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -18,8 +18,8 @@ export async function startCatalog(test, args = []) {
     found.dynamodb ??= line.match(/DynamoDB listens on ([^\s,]+),/)?.[1];
     if (found.dynamodb) break;
   }
-  if (!found.dynamodb) throw new Error(`${binary} ended without a welcome`);
-  // What it goes on to say must have somewhere to go.
+  if (!found.dynamodb) throw new Error(`${binary} exited before it was ready`);
+  // Keep reading, so that its output does not block.
   catalog.stdout.resume();
   return found;
 }

@@ -1,6 +1,6 @@
-// `make postman`: openapi.yaml as a Postman collection in dist/postman, with a walk through it, for this machine and
-// for a deployment. The walk's requests are those of the contract with other values; its schemas are the contract's.
-// It has no AWS credentials: where requests must be signed, use Postman's tab for authorization. walk.mjs adds its own.
+// `make postman`: writes openapi.yaml as a Postman collection to dist/postman, with a walk-through, for this machine
+// and for a deployment. The walk-through uses the contract's requests with other values, and its schemas. It contains
+// no AWS credentials: if requests must be signed, use Postman's authorization tab. walk.mjs adds its own credentials.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 
 const ENVIRONMENTS = {
   local: { baseUrl: 'http://127.0.0.1:3000', id: '1001', apiKey: '' },
-  // One product for every walk, so that a catalog is not filled with them.
+  // One product for all walks, so that a catalog does not fill up.
   deployed: { baseUrl: 'https://abc123defg.execute-api.us-east-1.amazonaws.com/DEV', id: 'walk', apiKey: '' },
 };
 
@@ -20,7 +20,7 @@ const WALK = [
   {
     name: 'Create a product',
     body: PRODUCT,
-    // 200 in a catalog that was walked through before.
+    // 200 if the catalog was walked through before.
     status: [201, 200],
     asserts: 'pm.expect(pm.response.json()).to.deep.equal(product);',
   },
@@ -117,7 +117,7 @@ function event(listen, script) {
   return { listen, script: { type: 'text/javascript', exec: script.split('\n') } };
 }
 
-/** The collection: a folder of the calls of the contract, and one that walks through them. */
+/** The collection: a folder with the calls of the contract, and one with the walk-through. */
 export async function collection() {
   const contract = parse(readFileSync('openapi.yaml', 'utf8'));
   const made = await convert(contract);
@@ -130,7 +130,7 @@ export async function collection() {
   return made;
 }
 
-/** Where the collection finds the API called `name`, at another address if one is given. */
+/** The Postman environment for the API called `name`, optionally at another address. */
 export function environment(name, baseUrl = ENVIRONMENTS[name].baseUrl) {
   const values = Object.entries({ ...ENVIRONMENTS[name], baseUrl });
   return {

@@ -1,5 +1,5 @@
-// Writes to published/ what a client of a deployed API needs, with its address: node tests/clients/publish.mjs URL
-// The contract, its reference as a page that loads nothing, and a Postman collection with an environment.
+// Writes documents for clients of a deployed API, with its address, to published/: node tests/clients/publish.mjs URL
+// They are the contract, the reference as a self-contained page, and a Postman collection with an environment.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

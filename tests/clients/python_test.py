@@ -1,4 +1,4 @@
-"""Clients in Python, generated from openapi.yaml: calls by openapi-python-client, models for pydantic by
+"""Python clients generated from openapi.yaml: calls by openapi-python-client, pydantic models by
 datamodel-code-generator."""
 
 import importlib
@@ -18,7 +18,7 @@ ECHO = {"id": "1001", "title": "Amazon Echo", "description": "Smart speaker", "p
 
 
 def generate(tool: str, *arguments: str) -> None:
-    """Runs a generator, which formats what it writes with ruff, and fails if it leaves anything out."""
+    """Runs a generator, which formats its output with ruff. Fails if it omits anything."""
     environment = os.environ | {"PATH": f"{TOOLS}:{os.environ['PATH']}"}
     run = subprocess.run([TOOLS / tool, *arguments], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -56,7 +56,7 @@ class Clients(unittest.TestCase):
         cls.models = importlib.import_module("models")
 
     def start_catalog(self):
-        """A client of a new catalog, which ends with the test."""
+        """A client of a new catalog, which stops with the test."""
         target = os.environ.get("CARGO_TARGET_DIR", SOURCE / "target")
         catalog = subprocess.Popen([f"{target}/debug/local", "--port", "0"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(catalog.communicate)

@@ -1,4 +1,4 @@
-// The page at /docs, as a person uses it. `SCREENSHOT=FILE` keeps a picture of it.
+// The page at /docs, as a person uses it. `SCREENSHOT=FILE` saves a picture.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { startCatalog } from './local.mjs';
 
 const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
-/** The page in a browser of its own, and what went wrong there or was asked for elsewhere. */
+/** The page in a new browser, with its errors and its requests to other origins. */
 async function open(test, url, options = {}) {
   const browser = await startBrowser(test);
   const page = await browser.newPage({ viewport: { width: 1360, height: 760 }, colorScheme: 'light', ...options });
@@ -27,7 +27,7 @@ async function open(test, url, options = {}) {
   return { page, wrong };
 }
 
-/** Sends the request of an operation from its form, and returns the response and what the page shows of it. */
+/** Sends an operation's request from its form, and returns the response and how the page shows it. */
 async function tryIt(page, operation, method, path) {
   await page.getByRole('link', { name: operation }).click();
   await page.getByRole('button', { name: `Test Request (${method} ${path})` }).click();
@@ -44,7 +44,7 @@ async function tryIt(page, operation, method, path) {
   return { status: response.status(), url: response.url(), shown };
 }
 
-test('a person who opens the address of the API reads about it, creates a product and finds it', async (test) => {
+test('a person who opens the API in a browser can read about it, create a product and find it', async (test) => {
   const { url } = await startCatalog(test);
   const { page, wrong } = await open(test, url);
   await page.getByRole('heading', { name: 'Product catalog' }).waitFor();
@@ -62,7 +62,7 @@ test('a person who opens the address of the API reads about it, creates a produc
   assert.deepEqual(wrong, []);
 });
 
-test('every problem is explained where its name leads', async (test) => {
+test('the link of every problem leads to its explanation', async (test) => {
   const { url } = await startCatalog(test);
   const { page, wrong } = await open(test, url);
   await page.getByRole('button', { name: 'Introduction' }).click();
@@ -72,7 +72,7 @@ test('every problem is explained where its name leads', async (test) => {
   assert.deepEqual(wrong, []);
 });
 
-test('a creation is shown before its repetition, and the price is explained once', async (test) => {
+test('201 is shown before 200, and the price is explained once', async (test) => {
   const { url } = await startCatalog(test);
   const { page, wrong } = await open(test, `${url}/docs/`);
   await page.getByRole('link', { name: 'Create a product' }).click();
@@ -97,13 +97,13 @@ test('a creation is shown before its repetition, and the price is explained once
   assert.deepEqual(wrong, []);
 });
 
-// What axe-core finds in the form that sends requests, which is Scalar's alone (1.76): names that are missing or do not belong,
-// and references to elements that are not there. An update that heals one of them shortens the list.
+// axe-core's findings in Scalar's own form for requests (1.76): missing or misplaced names, and references to missing
+// elements. If an update fixes one, shorten the list.
 const SCALARS = ['aria-input-field-name', 'aria-prohibited-attr', 'aria-required-attr', 'aria-valid-attr-value'];
 
-/** The rules of axe-core that the page breaks now, of those that keep people out. */
+/** The rules of axe-core that the page breaks and that exclude people. */
 async function broken(page) {
-  // Scalar's spinner goes round for ever.
+  // Scalar's spinner never stops.
   const isStill = () =>
     document
       .getAnimations()
@@ -117,7 +117,7 @@ async function broken(page) {
 }
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`axe-core finds nothing serious in our part, when it is ${colorScheme}`, async (test) => {
+  test(`axe-core finds nothing serious in our part in ${colorScheme} mode`, async (test) => {
     const { url } = await startCatalog(test);
     const { page } = await open(test, url, { colorScheme });
     await page.getByRole('link', { name: 'Create a product' }).click();
@@ -142,14 +142,15 @@ test('without JavaScript, the page says so in English and leads to the contract'
     const message = page.locator('noscript');
     assert.equal(await message.isVisible(), true);
     assert.match(await message.textContent(), /The reference needs JavaScript\./);
-    // Before the click: for the contract, which is no page and cannot name an icon, Chromium may ask for /favicon.ico.
+    // Before the click, because Chromium may request /favicon.ico for the contract, which is not a page and cannot name
+    // an icon.
     assert.deepEqual(wrong, []);
     await message.getByRole('link', { name: 'the contract' }).click();
     assert.equal(new URL(page.url()).pathname, '/docs/openapi.json');
   }
 });
 
-test('the script is compressed, and not sent again to a browser that has it', async (test) => {
+test('the script is compressed, and not sent again to a browser that has cached it', async (test) => {
   const { url } = await startCatalog(test);
   const ask = (headers) => fetch(`${url}/docs/scalar.js`, { headers });
   const plain = await (await ask({ 'accept-encoding': 'identity' })).text();
@@ -183,7 +184,7 @@ test('the script is compressed, and not sent again to a browser that has it', as
   assert.deepEqual(wrong, []);
 });
 
-test('a picture of it is kept', { skip: !process.env.SCREENSHOT }, async (test) => {
+test('a picture is saved', { skip: !process.env.SCREENSHOT }, async (test) => {
   const { url } = await startCatalog(test);
   const { page } = await open(test, url);
   await page.getByRole('link', { name: 'Create a product' }).click();

@@ -1,4 +1,5 @@
-// What a caller writes over the types that openapi-typescript makes of openapi.yaml. typescript.test.mjs compiles and runs it.
+// A caller's code with the types that openapi-typescript generates from openapi.yaml. typescript.test.mjs compiles and
+// runs it.
 
 import createClient from 'openapi-fetch';
 import type { components, paths } from './openapi.mjs';
@@ -12,7 +13,7 @@ const find = (client: Client, id: string, etag?: string) =>
 type Client = ReturnType<typeof createClient<paths>>;
 type ProblemOf<Call extends typeof create | typeof find> = NonNullable<Awaited<ReturnType<Call>>['error']>;
 
-/** What to do about a problem. It does not compile if it leaves one out. */
+/** How to handle a problem. It does not compile if one is missing. */
 function advice(problem: ProblemOf<typeof create> | ProblemOf<typeof find>): string {
   switch (problem.type) {
     case 'urn:problem-type:product-catalog:invalid-product':

@@ -1,4 +1,4 @@
-// A client in TypeScript, generated from openapi.yaml by openapi-typescript.
+// A TypeScript client, generated from openapi.yaml by openapi-typescript.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -8,9 +8,9 @@ import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { startCatalog } from './local.mjs';
 
-/** Compiles typescript.mts over a contract, in a folder that ends with the test, and returns the folder and tsc's errors. */
+/** Compiles typescript.mts against a contract in a temporary folder, and returns the folder and tsc's errors. */
 function compile(test, contract) {
-  // In this folder, where openapi-fetch is found.
+  // In this folder, so that openapi-fetch is found.
   mkdirSync('target', { recursive: true });
   const folder = mkdtempSync(join('target', 'typescript-'));
   test.after(() => rmSync(folder, { recursive: true }));
@@ -19,7 +19,7 @@ function compile(test, contract) {
   const run = (tool, ...args) => spawnSync(resolve('node_modules/.bin', tool), args, { cwd: folder, encoding: 'utf8' });
   const generated = run('openapi-typescript', 'openapi.yaml', '--output', 'openapi.mts');
   assert.equal(generated.status, 0, generated.stderr);
-  // Not a declaration file, so that the types are checked, too.
+  // Not a declaration file, so that the types are also checked.
   const options = ['--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'nodenext', '--pretty', 'false'];
   const compiled = run('tsc', ...options, 'client.mts');
   return { folder, errors: compiled.stdout };
@@ -27,7 +27,7 @@ function compile(test, contract) {
 
 const contract = () => parse(readFileSync('openapi.yaml', 'utf8'));
 
-test('a client in TypeScript creates, replays and finds products, and can narrow each problem', async (test) => {
+test('a TypeScript client creates, replays and finds products, and can narrow each problem', async (test) => {
   const { folder, errors } = compile(test, contract());
   assert.equal(errors, '');
   const { walk } = await import(resolve(folder, 'client.mjs'));

@@ -6,9 +6,9 @@ import { pathToFileURL } from 'node:url';
 import newman from 'newman';
 import { collection, environment } from './postman.mjs';
 
-/** How to sign with these credentials, in the terms of a collection. They are in no file and in no command. */
+/** The collection's settings for signing with these credentials, which are in no file and no command. */
 function signature({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN = '', AWS_REGION }) {
-  if (!AWS_REGION) throw new Error('AWS_REGION must be the region to sign for, and is not set');
+  if (!AWS_REGION) throw new Error('AWS_REGION must be the region to sign for, but is not set');
   const values = {
     accessKey: AWS_ACCESS_KEY_ID,
     secretKey: AWS_SECRET_ACCESS_KEY,
@@ -19,7 +19,7 @@ function signature({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
   return { type: 'awsv4', awsv4: Object.entries(values).map(([key, value]) => ({ key, value, type: 'string' })) };
 }
 
-/** The responses of the walk, and those of its assertions that failed. */
+/** The walk's responses and failed assertions. */
 export async function walk(url, { change = (made) => made, credentials = {}, name = 'local', ...options } = {}) {
   const made = change(await collection());
   if (credentials.AWS_ACCESS_KEY_ID) made.auth = signature(credentials);
@@ -46,7 +46,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     console.error('walk.mjs: the address of the API is missing: node tests/clients/walk.mjs URL');
     process.exit(1);
   }
-  // A stage that is open to everyone allows few requests in a second.
+  // A stage that is open to everyone has a low request limit.
   const options = { name: 'deployed', credentials: process.env, reporters: ['cli'], delayRequest: 250 };
   const { failures } = await walk(url, options);
   if (failures.length > 0) process.exitCode = 1;

@@ -1,4 +1,4 @@
-// The Postman collection, as newman walks through it.
+// newman with the Postman collection.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import { startCatalog } from './local.mjs';
 import { collection } from './postman.mjs';
 import { walk } from './walk.mjs';
 
-test('the walk meets what the contract says, and once more in the same catalog', async (test) => {
+test('the walk conforms to the contract, also when repeated in the same catalog', async (test) => {
   const { url } = await startCatalog(test);
   const first = await walk(url);
   assert.deepEqual(first, {
@@ -32,9 +32,9 @@ test('the walk meets what the contract says, and once more in the same catalog',
   assert.deepEqual(again.failures, []);
 });
 
-test('a catalog that does not keep the contract fails the walk', async (test) => {
+test('a catalog that breaks the contract fails the walk', async (test) => {
   const { url } = await startCatalog(test);
-  // A contract that this catalog does not keep.
+  // A contract that this catalog breaks.
   const stricter = (made) => {
     const components = made.variable.find(({ key }) => key === 'components');
     const { schemas } = JSON.parse(components.value);
@@ -50,7 +50,7 @@ test('a catalog that does not keep the contract fails the walk', async (test) =>
   ]);
 });
 
-test('an API key is sent with each request, where there is one', async (test) => {
+test('each request has the API key, if there is one', async (test) => {
   const { url, sent } = await guarded(test);
   const { failures } = await walk(url, { envVar: [{ key: 'apiKey', value: 'a key' }] });
   assert.notEqual(failures.length, 0);
@@ -59,7 +59,7 @@ test('an API key is sent with each request, where there is one', async (test) =>
   assert.deepEqual(keys, [...Array(8).fill('a key'), ...Array(8).fill(undefined)]);
 });
 
-test('each request is signed with the credentials that there are', async (test) => {
+test('each request is signed with the credentials in the environment', async (test) => {
   const { url, sent } = await guarded(test);
   const credentials = {
     AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
@@ -81,7 +81,7 @@ test('each request is signed with the credentials that there are', async (test) 
   assert.ok(sent.slice(8).every(({ headers }) => headers.authorization === undefined));
 });
 
-test('as a command, it prints no credentials, and its exit code is that of the walk', async (test) => {
+test('as a command, it prints no credentials, and exits with the result of the walk', async (test) => {
   const { url } = await startCatalog(test);
   const run = (at) =>
     spawnSync(process.execPath, ['tests/clients/walk.mjs', at].filter(Boolean), {
@@ -102,7 +102,7 @@ test('as a command, it prints no credentials, and its exit code is that of the w
   assert.equal(run('http://127.0.0.1:1').status, 1);
 });
 
-test('the calls of the contract are in the collection with its examples', async () => {
+test('the collection contains the calls of the contract with their examples', async () => {
   const [{ item }] = (await collection()).item;
   const [create, find] = item.map(({ request }) => request);
   assert.deepEqual([create.method, create.url.path.join('/')], ['POST', 'product/create']);
@@ -116,7 +116,7 @@ test('the calls of the contract are in the collection with its examples', async 
   assert.equal(find.url.variable[0].value, '1001');
 });
 
-/** A server on loopback that refuses every request, and keeps what was sent. */
+/** A server on loopback that rejects and records every request. */
 async function guarded(test) {
   const sent = [];
   const server = createServer(async (request, response) => {
@@ -130,7 +130,7 @@ async function guarded(test) {
 
 const pick = ({ headers, method, url }) => ({ headers, method, url });
 
-/** The header Authorization of AWS's Signature Version 4, of the headers that it says are signed. */
+/** The Authorization header of AWS Signature Version 4, for the headers that it lists as signed. */
 function signed({ body, headers, method, url }, { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION }) {
   const [, names] = /SignedHeaders=([^,]+)/.exec(headers.authorization);
   const time = headers['x-amz-date'];

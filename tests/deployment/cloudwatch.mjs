@@ -1,6 +1,6 @@
-// A stand-in for what the dashboard of pipeline/delivery.yml asks of CloudWatch: queries of Logs Insights, metric filters and
-// metric math, as AWS documents them. It shows the arithmetic, and not that CloudWatch understands these words. What it does
-// not know it refuses.
+// A fake of the CloudWatch features that pipeline/delivery.yml uses: Logs Insights queries, metric filters and metric
+// math, as AWS documents them. It shows that the arithmetic is correct, not that CloudWatch accepts the syntax. It
+// rejects anything that it does not support.
 
 const TOKEN = /\s*(?:(\d+)|'([^']*)'|"([^"]*)"|`([^`]+)`|([@$]?[a-zA-Z][\w.]*|\$[\w.-]+)|(&&|[-+*/=>(),]))/y;
 const STRENGTH = { and: 1, '&&': 1, '=': 2, '>': 2, '+': 3, '-': 3, '*': 4, '/': 4 };
@@ -53,7 +53,7 @@ function parse(text) {
     return left;
   }
   const tree = expression(0);
-  if (tokens.length > 0) throw new Error(`${text} goes on after its end`);
+  if (tokens.length > 0) throw new Error(`unexpected text at the end of ${text}`);
   return tree;
 }
 
@@ -114,7 +114,7 @@ function grouped(rows, key) {
   return [...groups.values()];
 }
 
-/** The rows that a query makes of events; an event happened at its `time`. */
+/** The rows that a query returns for events; an event happened at its `time`. */
 export function insights(query, events) {
   const [source, ...commands] = query.split(' | ');
   const log = source.match(/^SOURCE '(.+)'$/)[1];
@@ -143,14 +143,14 @@ export function insights(query, events) {
 
 // ---- Metrics -------------------------------------------------------------------------------------
 
-/** Whether a metric filter takes an event. */
+/** Whether a metric filter matches an event. */
 export const filters = (pattern, event) => {
   const condition = pattern.match(/^\{ (.+) \}$/)[1];
   return Boolean(evaluate(parse(condition), { value: (name) => at({ $: event }, name), functions: OPERATORS }));
 };
 
 const isSeries = Array.isArray;
-/** An operator between series and scalars; a missing value makes a missing value. */
+/** An operator on series and scalars; the result of a missing value is missing. */
 const pointwise = (operator) => (one, other) => {
   const length = isSeries(one) ? one.length : other.length;
   if (!isSeries(one) && !isSeries(other)) return operator(one, other);
@@ -175,7 +175,7 @@ const SERIES = {
   TIME_SERIES: (scalar) => [scalar],
 };
 
-/** What the expressions of a widget make of its one metric, whose values are given by period. */
+/** The results of a widget's expressions for its one metric, whose values are given by period. */
 export function metricMath(expressions, metric) {
   const value = (name) => {
     if (name === 'REPEAT') return name;

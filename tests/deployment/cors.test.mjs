@@ -1,4 +1,4 @@
-// Which web pages can call the API: what osls makes of `allowOrigin`, next to what `cargo run --allow-origin` does.
+// Which web pages can call the API: osls with `allowOrigin`, compared with `cargo run --allow-origin`.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { rejection, Workspace } from './workspace.mjs';
 
 const SHOP = 'https://shop.example.com';
 
-/** The headers by which a browser decides, of those that API Gateway adds or `cargo run` sent. */
+/** The CORS headers among those that API Gateway adds or `cargo run` sent. */
 const forBrowsers = (headers) =>
   Object.fromEntries(
     [...headers]
@@ -18,7 +18,7 @@ const forBrowsers = (headers) =>
       .filter(([name]) => name.startsWith('access-control-') || name === 'vary'),
   );
 
-test('pages of one origin call the API, by the same headers from API Gateway, the functions and `cargo run`', async (t) => {
+test('API Gateway, the functions and `cargo run` send the same CORS headers for one origin', async (t) => {
   const packaged = await Workspace.packaging(t, 'PROD');
   const [plain, { Resources, Outputs }] = [await packaged({}), await packaged({ allowOrigin: SHOP })];
   const ofType = (type) => Object.values(Resources).filter(({ Type }) => Type === type);
@@ -46,7 +46,7 @@ test('pages of one origin call the API, by the same headers from API Gateway, th
     const { Properties: preflight } = Resources[`${name}Preflight`];
     assert.ok(deployed.includes(`${name}Preflight`));
     assert.deepEqual(preflight.ResourceId, Resources[name].Properties.ResourceId);
-    // A browser asks without a signature or a key, also for what requires one.
+    // A browser sends a preflight without a signature or a key, even if the route requires one.
     const { HttpMethod, AuthorizationType, ApiKeyRequired, Integration } = preflight;
     assert.deepEqual([HttpMethod, AuthorizationType, ApiKeyRequired], ['OPTIONS', 'NONE', false]);
     assert.equal(Integration.Type, 'MOCK');
@@ -61,7 +61,7 @@ test('pages of one origin call the API, by the same headers from API Gateway, th
     assert.deepEqual(rest, everywhere);
   }
 
-  // Nothing else differs, except the names of versions, and without the parameter, there is nothing of it.
+  // Nothing else differs except the names of versions, and without the parameter, none of it exists.
   const names = (of) =>
     Object.keys(of)
       .filter((name) => !/^(ApiGatewayDeployment|(Create|Find)LambdaVersion)/.test(name))
@@ -74,12 +74,12 @@ test('pages of one origin call the API, by the same headers from API Gateway, th
   assert.equal(found, undefined);
 
   const { rejected } = await packaged({ allowOrigin: '*' });
-  assert.match(rejected, /allowOrigin must be one origin as browsers send it, .*, and is '\*'/);
+  assert.match(rejected, /allowOrigin must be one origin as browsers send it, .*, but is '\*'/);
 });
 
-test('osls and `cargo run` take the same origins', async () => {
+test('osls and `cargo run` accept the same origins', async () => {
   const binary = `${process.env.CARGO_TARGET_DIR ?? 'target'}/debug/local`;
-  // `--version` ends it once the origin is read.
+  // With `--version`, it exits after parsing the origin.
   const run = (origin) => promisify(execFile)(binary, [`--allow-origin=${origin}`, '--version']);
   const service = (allowOrigin) => ({
     custom: { allowOrigin, cors: {} },
@@ -122,9 +122,9 @@ test('osls and `cargo run` take the same origins', async () => {
     );
     const rule = rejection(Cors, service(wrong));
     assert.ok(rule.startsWith('allowOrigin must be one origin '), rule);
-    assert.ok(rule.endsWith(`, and is '${wrong}'`), rule);
-    // In the same words.
-    const [, must] = /^allowOrigin (.*), and is /.exec(rule);
+    assert.ok(rule.endsWith(`, but is '${wrong}'`), rule);
+    // With the same message.
+    const [, must] = /^allowOrigin (.*), but is /.exec(rule);
     assert.ok(stderr?.includes(`'--allow-origin <URL>': ${must}\n`), message);
   }
 });

@@ -1,7 +1,7 @@
-// pipeline/delivery.yml: which events it takes, what it makes of them, and who may send them.
+// pipeline/delivery.yml: which events it accepts, what it computes from them, and who can send them.
 //
-// Not shown: that Logs Insights and metric math understand the queries of the dashboard (cloudwatch.mjs stands in for them),
-// that CodePipeline sends no event of the stage Source in a rollback, and that EventBridge delivers.
+// Not shown: that Logs Insights and metric math accept the dashboard's queries (cloudwatch.mjs is a fake), that
+// CodePipeline sends no event for the stage Source in a rollback, and that EventBridge delivers.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,7 +23,7 @@ const { StageLog, StageLogPolicy, StageRule } = rest;
 // ---- Events --------------------------------------------------------------------------------------
 
 const PAGE = 'docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html';
-// The examples of that page, where two values of the first one lack their quotes.
+// The examples of that page, where two values of the first example lack quotes.
 const documented = {
   'a stage started': {
     version: '0',
@@ -116,7 +116,7 @@ const ours = (name, detail = {}, { pipeline = 'product-catalog-service', account
     ...others,
   };
 };
-/** Whether a pattern of exact values takes an event, as EventBridge documents it. */
+/** Whether a pattern of exact values matches an event, as EventBridge documents it. */
 const takes = (pattern, event) =>
   Object.entries(pattern).every(([name, expected]) =>
     Array.isArray(expected)
@@ -142,7 +142,7 @@ const foreign = {
   'the examples as they stand': Object.values(documented),
 };
 
-test('a failed stage is notified, whichever it is, and nothing else', () => {
+test('every failed stage causes a notification, and nothing else does', () => {
   for (const stage of ['Source', 'Build', 'DEV', 'Approval', 'PROD', 'Deploy']) {
     assert.ok(takes(FailedStageRule.EventPattern, ours('a stage started', { stage, state: 'FAILED' })), stage);
   }
@@ -151,7 +151,7 @@ test('a failed stage is notified, whichever it is, and nothing else', () => {
   }
 });
 
-test('every change of a stage of this pipeline is kept, and nothing else', () => {
+test('every stage change of this pipeline is recorded, and nothing else', () => {
   for (const event of [failed, ...others['another state'], ...others['a retry']]) {
     assert.ok(takes(StageRule.EventPattern, event), event.detail.state);
   }
@@ -182,7 +182,7 @@ test('the message names the stage and links to the execution', () => {
 
 // ---- Figures -------------------------------------------------------------------------------------
 
-/** Events of stages: each execution has what happened to it, with the time as hours:minutes. */
+/** Stage events: what happened to each execution, with the time as hours:minutes. */
 const happened = (executions) =>
   Object.entries(executions).flatMap(([id, states]) =>
     Object.entries(states).map(([time, what]) => {
@@ -260,7 +260,7 @@ test('a stage before the one that releases changes no figure', () => {
   assert.deepEqual(timeToRestore(delivery(), events), [Number.NaN]);
 });
 
-test('a release that is still failed counts up to now', () => {
+test('a release that is still failed counts until now', () => {
   const events = happened({
     one: { '00:00': 'Source STARTED', '01:00': 'PROD SUCCEEDED' },
     two: { '23:00': 'PROD FAILED' },
@@ -268,7 +268,7 @@ test('a release that is still failed counts up to now', () => {
   assert.deepEqual(timeToRestore(delivery(), events), [60]);
 });
 
-test('the parameters check themselves', () => {
+test('the parameters are validated', () => {
   for (const wrong of [
     { PipelineName: 'a pipeline' },
     { PipelineName: '"' },
@@ -339,7 +339,7 @@ fact('the rule writes the log of the stages, and no other', {
   ],
 });
 
-test('the rules send to what their policies name, and all is encrypted with the one key', () => {
+test('the targets of the rules match their policies, and everything is encrypted with one key', () => {
   assert.deepEqual(
     FailedStageRule.Targets.map(({ Arn }) => Arn),
     [FailedStageTopic.Arn],

@@ -1,4 +1,4 @@
-// The dashboard, the alarms and the runbook, against the stack that they are about.
+// Compares the dashboard, the alarms and the runbook with the stack.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { forStage, root, Workspace } from './workspace.mjs';
 
 const LOG = path.join(root, 'target/debug/log');
-// What the functions write into their log: every outcome, a line with every field, and a panic.
+// The functions' possible log lines: every outcome, a line with every field, and a panic.
 const [outcomes, line, panic] = execFileSync(LOG, {
   encoding: 'utf8',
   env: { ...process.env, AWS_LAMBDA_LOG_FORMAT: 'JSON' },
@@ -17,7 +17,7 @@ const [outcomes, line, panic] = execFileSync(LOG, {
   .split('\n')
   .map((text) => JSON.parse(text));
 
-// The metrics that CloudWatch extracts from a line, by the dimensions beside FunctionName.
+// The metrics that CloudWatch extracts from a line, by their dimensions besides FunctionName.
 const METRICS = {};
 for (const { Dimensions, Metrics } of line._aws.CloudWatchMetrics) {
   const others = Dimensions[0].filter((name) => name !== 'FunctionName');
@@ -38,7 +38,7 @@ const OUTCOMES = {
   ],
   find: ['found', 'not-modified', 'product-not-found', 'malformed-request', 'unavailable', 'internal-error'],
 };
-// The fields that a query may ask for, besides CloudWatch's own, which begin with @.
+// The fields that a query can use, besides CloudWatch's own, which begin with @.
 const FIELDS = ['error', 'lastAttempt', ...Object.keys(line), ...Object.keys(panic)];
 
 test('the functions have these metrics, outcomes and fields', () => {
@@ -51,7 +51,7 @@ test('the functions have these metrics, outcomes and fields', () => {
     assert.ok(FIELDS.includes(field), field);
 });
 
-test('a panic is logged with offsets that lead to source lines, and the build that they belong to', () => {
+test('a panic is logged with offsets that resolve to source lines, and with its build', () => {
   assert.equal(panic.level, 'ERROR');
   assert.equal(panic.message, 'panicked: on purpose');
   assert.match(panic.place, /^tests\/src\/bin\/log\.rs:\d+:\d+$/);
@@ -75,7 +75,7 @@ const OF_AWS = {
 };
 
 const page = (name) => readFile(path.join(root, 'docs', name), 'utf8');
-/** GitHub's and GitLab's anchor of each heading. */
+/** The anchor of each heading on GitHub and GitLab. */
 const anchorsOf = (text) =>
   [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
     title
@@ -98,28 +98,31 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       .filter(({ type }) => type === 'metric')
       .flatMap(({ properties }) => metricsOf(properties.metrics));
 
-    await t.test('each alarm says what it means and where to read on, to the topic, and says when it is over', () => {
-      assert.equal(alarms.length, 9);
-      const linked = [];
-      for (const [, { Properties }] of alarms) {
-        assert.ok(Properties.AlarmName.startsWith(`product-catalog-service-${stage}-`), Properties.AlarmName);
-        const [, anchor] = /^[^.]+\. What to do: docs\/runbook\.md#([\w-]+)$/.exec(
-          Properties.AlarmDescription.replace(/(\d)\.(\d)/g, '$1$2'),
+    await t.test(
+      'each alarm describes itself, links to the runbook and notifies the topic, also when it recovers',
+      () => {
+        assert.equal(alarms.length, 9);
+        const linked = [];
+        for (const [, { Properties }] of alarms) {
+          assert.ok(Properties.AlarmName.startsWith(`product-catalog-service-${stage}-`), Properties.AlarmName);
+          const [, anchor] = /^[^.]+\. What to do: docs\/runbook\.md#([\w-]+)$/.exec(
+            Properties.AlarmDescription.replace(/(\d)\.(\d)/g, '$1$2'),
+          );
+          assert.ok(anchors.includes(anchor), `${Properties.AlarmName}: docs/runbook.md has no #${anchor}`);
+          linked.push(anchor);
+          // The release alarm notifies nobody, because the failed deployment does.
+          const notified = anchor === 'a-stopped-release' ? undefined : [{ Ref: 'AlarmTopic' }];
+          assert.deepEqual(Properties.AlarmActions, notified);
+          assert.deepEqual(Properties.OKActions, notified);
+          assert.equal(Properties.TreatMissingData, 'notBreaching');
+          assert.equal(typeof Properties.Threshold, 'number');
+        }
+        assert.deepEqual(
+          [...new Set(linked)],
+          ['errors', 'latency', 'a-stopped-release', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb'],
         );
-        assert.ok(anchors.includes(anchor), `${Properties.AlarmName}: docs/runbook.md has no #${anchor}`);
-        linked.push(anchor);
-        // That of a release stops it, and so the deployment fails: that is enough of a message.
-        const notified = anchor === 'a-stopped-release' ? undefined : [{ Ref: 'AlarmTopic' }];
-        assert.deepEqual(Properties.AlarmActions, notified);
-        assert.deepEqual(Properties.OKActions, notified);
-        assert.equal(Properties.TreatMissingData, 'notBreaching');
-        assert.equal(typeof Properties.Threshold, 'number');
-      }
-      assert.deepEqual(
-        [...new Set(linked)],
-        ['errors', 'latency', 'a-stopped-release', 'throttled-functions', 'throttled-table', 'errors-of-dynamodb'],
-      );
-    });
+      },
+    );
 
     await t.test(
       'a release that fails every request of its 10 % is stopped in a minute, and none by a single error',
@@ -152,7 +155,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       },
     );
 
-    await t.test('the section of an alarm names it, and what it names on the dashboard is there', () => {
+    await t.test('the section of each alarm names it, and only widgets that exist', () => {
       const sections = Object.fromEntries(
         runbook
           .split(/^## /m)
@@ -177,7 +180,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       );
     });
 
-    await t.test('each metric of the alarms and of the dashboard is one of this stack', () => {
+    await t.test('each metric of the alarms and the dashboard belongs to this stack', () => {
       const watched = alarms
         .flatMap(([, { Properties }]) => [
           ...(Properties.MetricName ? [Properties] : []),
@@ -207,7 +210,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       }
     });
 
-    await t.test('the dashboard shows every alarm, and what it draws does not overlap', () => {
+    await t.test('the dashboard shows every alarm, and its widgets do not overlap', () => {
       const [{ properties }] = dashboard.widgets.filter(({ type }) => type === 'alarm');
       assert.deepEqual(
         properties.alarms,
@@ -231,7 +234,7 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       );
     });
 
-    await t.test('a query asks for what the log has: that of the functions, or that of API Gateway', () => {
+    await t.test('queries use only fields that are in the log of the functions or of API Gateway', () => {
       const queries = dashboard.widgets.filter(({ type }) => type === 'log').map(({ properties: { query } }) => query);
       const ofRunbook = [...runbook.matchAll(/^```text\n(.*?)^```/gms)].map(([, query]) => query);
       assert.deepEqual([queries.length, ofRunbook.length], [2, 2]);
@@ -257,14 +260,14 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       }
     });
 
-    await t.test('the dashboard leads to the runbook', () => {
+    await t.test('the dashboard links to the runbook', () => {
       const [{ properties }] = dashboard.widgets.filter(({ type }) => type === 'text');
       assert.match(properties.markdown, /\[docs\/runbook\.md\]\(docs\/runbook\.md\)/);
     });
   });
 }
 
-test('a link in the README and in docs/ leads to a file, and to a section, that is there', async () => {
+test('links in the README and in docs/ lead to files and sections that exist', async () => {
   const names = [
     'README.md',
     ...(await readdir(path.join(root, 'docs'), { recursive: true })).map((name) => `docs/${name}`),
@@ -287,7 +290,7 @@ test('a link in the README and in docs/ leads to a file, and to a section, that 
   );
 });
 
-test('a stage says whom its alarms notify, and where its runbook is', async (t) => {
+test('a stage configures whom its alarms notify, and where its runbook is', async (t) => {
   const stackFor = async (said) => {
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
@@ -295,7 +298,7 @@ test('a stage says whom its alarms notify, and where its runbook is', async (t) 
     return packaged(t, 'STAGE', workspace);
   };
   const subscription = ({ Conditions, Resources }) => [
-    Conditions.TellsOfAlarms['Fn::Not'][0]['Fn::Equals'],
+    Conditions.HasAlarmEndpoint['Fn::Not'][0]['Fn::Equals'],
     Resources.AlarmTopic.Properties.Subscription['Fn::If'][1],
   ];
   assert.deepEqual(subscription(await stackFor('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
@@ -317,7 +320,7 @@ async function packaged(t, stage, workspace) {
   return JSON.parse(await workspace.read(`dist/package/${stage}/cloudformation-template-update-stack.json`));
 }
 
-/** What Fn::Sub makes of a text: a resource's name where it has one, and its place in the template where AWS makes it. */
+/** The result of Fn::Sub: a resource's name if it has one, or its logical id if AWS generates the name. */
 const resolved = (text, resources) =>
   text.replaceAll(/\$\{([^}]+)\}/g, (_, reference) => {
     if (reference.startsWith('AWS::')) return `<${reference}>`;
@@ -327,7 +330,7 @@ const resolved = (text, resources) =>
     return attribute ? `<${reference}>` : (FunctionName ?? TableName ?? StageName ?? LogGroupName);
   });
 
-/** The metrics of a widget, those of expressions left out, with each "." replaced by what it stands for. */
+/** The metrics of a widget, without expressions, and with each "." replaced by its value. */
 function metricsOf(lines) {
   let before = [];
   return lines
@@ -341,7 +344,7 @@ function metricsOf(lines) {
     });
 }
 
-/** Throws unless this metric is one that a resource of the stack has. */
+/** Throws unless a resource of the stack has this metric. */
 function known({ namespace, name, dimensions }, resources) {
   const { FunctionName, ...others } = dimensions;
   const own = namespace === 'ProductCatalog';

@@ -1,4 +1,4 @@
-// The pipeline that pipeline/pipeline.yml makes: its names, its stages, and what cfn-lint does not look at.
+// The pipeline of pipeline/pipeline.yml: its names, its stages, and what cfn-lint does not check.
 
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
@@ -40,7 +40,7 @@ const namesOf = (of) => ({
     .filter(Boolean),
   logs: made('AWS::Logs::LogGroup', of).map(({ LogGroupName }) => LogGroupName),
 });
-test('a pipeline with one stage has the names that it had when it could have one only', () => {
+test('a pipeline for one stage keeps the names from before there were several stages', () => {
   for (const stage of ['DEV', 'STAGE', 'PROD']) {
     const name = `product-catalog-service-${stage}`;
     assert.deepEqual(namesOf(pipeline({ DeploymentEnvironment: stage })), {
@@ -53,7 +53,7 @@ test('a pipeline with one stage has the names that it had when it could have one
   }
 });
 
-test('in a pipeline with several stages, a stage has the names that it has alone', () => {
+test('in a pipeline with several stages, a stage has the same names as in its own pipeline', () => {
   const name = 'product-catalog-service';
   const ofStages = ['DEV', 'STAGE', 'PROD'].flatMap((stage) => [`${name}-${stage}-deploy`, `${name}-${stage}-test`]);
   assert.deepEqual(namesOf(several), {
@@ -85,21 +85,21 @@ test('a stage exists when its account is given', () => {
   ]);
 });
 
-test('parameters that contradict each other are refused, with what to do', () => {
+test('contradictory parameters are rejected with a fix', () => {
   const none = { DevAccountID: '', StageAccountID: '', ProdAccountID: '' };
   for (const [parameters, message] of [
-    [none, /TargetAccountID must be given, or at least one of/],
-    [{ TargetAccountID: '222222222222' }, /TargetAccountID cannot be given with/],
+    [none, /Set TargetAccountID, or at least one of/],
+    [{ TargetAccountID: '222222222222' }, /TargetAccountID cannot be combined with/],
     [
       { ...none, TargetAccountID: '222222222222', ProdAccountID: '444444444444' },
-      /TargetAccountID cannot be given with/,
+      /TargetAccountID cannot be combined with/,
     ],
-    [{ DeploymentEnvironment: 'PROD' }, /DeploymentEnvironment is given with TargetAccountID only/],
-    [{ DeployRoleName: 'ci-deploy' }, /DeployRoleName is given with TargetAccountID only/],
-    [{ ProdAccountID: '', ApprovalEmail: 'owner@example.com' }, /ApprovalEmail is given with ProdAccountID only/],
+    [{ DeploymentEnvironment: 'PROD' }, /DeploymentEnvironment requires TargetAccountID/],
+    [{ DeployRoleName: 'ci-deploy' }, /DeployRoleName requires TargetAccountID/],
+    [{ ProdAccountID: '', ApprovalEmail: 'owner@example.com' }, /ApprovalEmail requires ProdAccountID/],
     [
       { ConnectionArn: connected.Pipeline.Stages[0].Actions[0].Configuration.ConnectionArn },
-      /FullRepositoryId must be/,
+      /ConnectionArn requires FullRepositoryId/,
     ],
     [{ ProdAccountID: '4444-4444-4444' }, /ProdAccountID 4444-4444-4444 does not match/],
     [{ ApprovalEmail: 'nobody' }, /ApprovalEmail nobody does not match/],
@@ -107,7 +107,7 @@ test('parameters that contradict each other are refused, with what to do', () =>
     assert.throws(() => promotion(parameters), message);
 });
 
-// cfn-lint looks at none of these values.
+// cfn-lint checks none of these values.
 test('each stage that deploys is tested in the same stage, and rolled back if either fails', () => {
   for (const of of Object.values(ownPipelines)) {
     for (const { Name, Actions, OnFailure, ...others } of of.Pipeline.Stages) {
@@ -152,7 +152,7 @@ test('each action has a documented type and configuration', () => {
 
 // ---- Artifacts -----------------------------------------------------------------------------------
 
-test('an artifact keeps its whole name in its key, by which the roles know it', () => {
+test('the key of an artifact contains its full name, on which the roles depend', () => {
   for (const of of Object.values(ownPipelines)) {
     const written = [];
     for (const { InputArtifacts = [], OutputArtifacts = [], Configuration, ...action } of actionsOf(of)) {
@@ -164,7 +164,7 @@ test('an artifact keeps its whole name in its key, by which the roles know it', 
     const docs = ['Docs', 'StageDocs', 'ProdDocs'].filter((name) => written.includes(name));
     assert.deepEqual(written, ['Source', 'Package', ...docs]);
     assert.equal(docs.length, actionsOf(of).filter(({ Name }) => Name === 'Test').length);
-    // CodePipeline cuts it after 10 characters.
+    // CodePipeline truncates it to 10 characters.
     for (const name of written) assert.ok(name.length <= 10, name);
   }
 });
@@ -196,7 +196,7 @@ const exported = (of, project) => {
 const variables = (text) => [...`${text}`.matchAll(/#\{([^.}]+)\.([^}]+)\}/g)].map(([, ...variable]) => variable);
 const texts = ({ Configuration }) => Object.values(Configuration);
 
-test('each variable is exported by an earlier action, under a namespace of its own', () => {
+test('each variable is exported by an earlier action, in its own namespace', () => {
   for (const [what, of] of Object.entries(ownPipelines)) {
     const known = new Map();
     for (const action of actionsOf(of)) {
@@ -216,13 +216,13 @@ test('each variable is exported by an earlier action, under a namespace of its o
   }
 });
 
-test('EnvironmentVariables is JSON, whatever a commit says', () => {
+test('EnvironmentVariables is valid JSON, whatever the commit message', () => {
   const given = {};
   for (const action of actionsOf(several)) {
     const { EnvironmentVariables } = action.Configuration;
     if (!EnvironmentVariables) continue;
-    // CodePipeline does not escape a commit's message, and a quote ends its string: github.com/aws/aws-cdk/issues/8458.
-    // All that is put in here is what our own scripts export.
+    // CodePipeline does not escape a commit message, and a quote ends the string: github.com/aws/aws-cdk/issues/8458.
+    // Only exports of our own scripts are inserted here.
     for (const [namespace] of variables(EnvironmentVariables)) assert.notEqual(namespace, 'Source');
     const list = JSON.parse(EnvironmentVariables);
     for (const each of list) assert.deepEqual(Object.keys(each), ['name', 'value']);
@@ -268,7 +268,7 @@ test('the approval says what will be released, and links to the log of the plan'
   assert.equal(Configuration.NotificationArn, several.ApprovalTopic.Arn);
 });
 
-test('whoever approves is asked by email, if an address is given', () => {
+test('an approval is requested by email if an address is set', () => {
   const asked = (ApprovalEmail) => promotion({ ApprovalEmail }).ApprovalTopic.Subscription;
   assert.deepEqual(asked('owner@example.com'), [{ Endpoint: 'owner@example.com', Protocol: 'email' }]);
   assert.equal(asked(''), undefined);

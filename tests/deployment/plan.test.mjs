@@ -1,5 +1,5 @@
-// What scripts/plan.sh shows the person who approves a release, over change sets that ministack has made of this stack
-// (change-sets.jsonl: a line for each entry) and over entries in the form of AWS where ministack has less.
+// What scripts/plan.sh shows the person who approves a release: for change sets that ministack created for this stack
+// (change-sets.jsonl: one entry per line), and for entries in AWS's format where ministack's lack something.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -25,7 +25,7 @@ const recorded = (await readFile(path.join(root, 'tests/deployment/change-sets.j
 const entriesOf = (name) =>
   recorded.filter((each) => each.of === name).map(({ ResourceChange }) => ({ Type: 'Resource', ResourceChange }));
 
-// One package for all, which no test changes but by a copy of its own.
+// One package for all tests; a test that changes it makes a copy.
 let workspace;
 let remove;
 before(async () => {
@@ -36,14 +36,14 @@ before(async () => {
 
 after(() => remove());
 
-/** The code that is deployed: the packaged zip, except of the functions in `other`. */
+/** The deployed code: the packaged zip, except for the functions in `other`. */
 async function codeOf(name, other) {
   if (other.includes(name)) return 'another';
   const zip = await readFile(workspace.path(`dist/${name}-product.zip`));
   return createHash('sha256').update(zip).digest('base64');
 }
 
-/** Plans over an AWS that has these changes: what the log and the approval say, and which calls were made. */
+/** Plans against an AWS with these changes, and returns the log, the approval's text and the calls. */
 async function plan(
   changes,
   { other = [], existing = 'echo UPDATE_COMPLETE', status = 'CREATE_COMPLETE', reason = 'None' } = {},
@@ -84,16 +84,16 @@ async function plan(
   return { ...done, calls, operations, summary, lines: report.trimEnd().split('\n') };
 }
 
-test('a release that was only packaged again changes nothing', async () => {
+test('repackaging a release changes nothing', async () => {
   const { stdout, summary, lines } = await plan(entriesOf('nothing'));
   assert.equal(summary, 'no changes');
   assert.equal(lines[0], 'This release changes nothing.');
-  // The complete change set is in the log all the same.
+  // The log still contains the complete change set.
   assert.ok(stdout.includes(`The complete change set of ${stack}:\n${await workspace.read('change-set.json')}`));
   assert.match(stdout, /^Release [0-9a-f]{64}\n/);
 });
 
-test('a package that is deployed changes nothing', async () => {
+test('the deployed package changes nothing', async () => {
   for (const reason of [
     "The submitted information didn't contain changes. Submit different information to create a change set.",
     'No updates are to be performed.',
@@ -124,14 +124,14 @@ test('new code changes the function that has it', async () => {
   assert.equal(lines[1], '   changes CreateLambdaFunction (AWS::Lambda::Function): Code');
 });
 
-test('another table is shouted, before all else', async () => {
+test('another table is in capitals, and first', async () => {
   const { summary, lines } = await plan(entriesOf('table'));
   assert.ok(summary.startsWith('REPLACES ProductCatalogDynamoDBTable; '), summary);
   assert.equal(
     lines[1],
     '!! REPLACES ProductCatalogDynamoDBTable (AWS::DynamoDB::Table): TableName; the old one is kept, without its data in the new one',
   );
-  // What holds the table's name changes with it.
+  // Everything that contains the table's name changes with it.
   assert.match(lines.join('\n'), /changes FindRole \(AWS::IAM::Role\): Policies/);
 });
 
@@ -143,7 +143,7 @@ test('a new function is listed with its route', async () => {
   );
 });
 
-test('the first deployment is planned without a change set, which would leave an empty stack behind', async () => {
+test('the first deployment is planned without a change set, which would leave an empty stack', async () => {
   const gone = `echo "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id ${stack} does not exist" >&2; exit 254`;
   for (const existing of [gone, 'echo REVIEW_IN_PROGRESS']) {
     const { code, stderr, operations, summary, lines } = await plan([], { existing });
@@ -185,12 +185,12 @@ test('a template that is too large for a change set is refused before any call',
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^plan\.sh: the template of PROD has \d{5} bytes, and CloudFormation takes 51200 without a bucket: nothing is planned\n$/,
+    /^plan\.sh: the template of PROD has \d{5} bytes, but CloudFormation accepts 51200 without a bucket: nothing is planned\n$/,
   );
   assert.deepEqual(calls, []);
 });
 
-test('what cannot be planned fails, with the reason of AWS', async () => {
+test('a plan fails with the reason from AWS', async () => {
   const denied = await plan([], { existing: 'echo "AccessDenied: not authorized" >&2; exit 254' });
   assert.deepEqual(
     [denied.code, denied.stderr],
@@ -226,7 +226,7 @@ const caused = (Target, CausingEntity) => ({
 });
 const LATER = '{{changeSet:KNOWN_AFTER_APPLY}}';
 
-test('with the values of AWS, a reference to what stays is left out, and a change beside it is not', async () => {
+test('a reference to a resource that is not replaced is omitted, but not a change beside it', async () => {
   const memory = direct(target('/Properties/MemorySize', '128', '256'));
   const uri = target('/Properties/Integration/Uri', 'arn:aws:apigateway:...', LATER);
   const timeout = direct(target('/Properties/Integration/TimeoutInMillis', '29000', '5000'));
@@ -272,7 +272,7 @@ test('with the values of AWS, a reference to what stays is left out, and a chang
   );
 });
 
-test('what is removed is shouted, and what may be replaced', async () => {
+test('removals and possible replacements are in capitals', async () => {
   const removed = (LogicalResourceId, ResourceType, PolicyAction) => ({
     Type: 'Resource',
     ResourceChange: { Action: 'Remove', LogicalResourceId, ResourceType, PolicyAction },
@@ -292,7 +292,7 @@ test('what is removed is shouted, and what may be replaced', async () => {
   ]);
 });
 
-test('the line of the approval is short and plain, whatever the change set has', async () => {
+test('the summary is short and plain for any change set', async () => {
   const many = Array.from({ length: 60 }, (_, i) =>
     modify(`"$(curl example.com)#{Build.RELEASE}${i}`, 'AWS::Logs::LogGroup', []),
   );
@@ -302,7 +302,7 @@ test('the line of the approval is short and plain, whatever the change set has',
   assert.equal(summary.length, SUMMARY);
 });
 
-test('nothing is written for the approval of a plan that failed', async () => {
+test('a failed plan writes nothing for the approval', async () => {
   await workspace.run('rm', ['-f', 'changes.txt']);
   await plan([], { status: 'FAILED', reason: 'for a reason' });
   await assert.rejects(access(workspace.path('changes.txt')));

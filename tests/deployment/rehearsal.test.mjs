@@ -1,4 +1,4 @@
-// How a rehearsal ends when it cannot go on: at once, with the reason, and with nothing left behind.
+// A rehearsal that fails exits immediately, with the reason, and leaves nothing behind.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -38,7 +38,7 @@ async function rehearse(t, { commands = {}, until = () => {} }) {
   return { code, stdout, stderr, left: await readdir(scratch), scratch };
 }
 
-/** The processes whose environment has this text. */
+/** The processes whose environment contains this text. */
 async function processes(text) {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const environments = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')));
@@ -60,7 +60,7 @@ for (const [moment, step] of [
   });
 }
 
-test('a failing build deploys nothing, and says where to read on', async (t) => {
+test('a failing build deploys nothing, and names its log', async (t) => {
   const { code, stdout, stderr, left } = await rehearse(t, {
     commands: { make: 'echo "error: no network" >&2; exit 2' },
   });

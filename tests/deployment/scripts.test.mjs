@@ -1,4 +1,4 @@
-// The scripts of the pipeline, and how they fail: with a line that says why, and with nothing half-deployed.
+// The pipeline's scripts, which fail with one line that says why, and leave nothing half-deployed.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -21,10 +21,10 @@ const deployRole = {
 // What the smoke test creates and finds.
 const product = '{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}';
 
-test('packaging refuses what it would package wrongly, before it calls osls', async (t) => {
-  const form = 'package.sh: TARGETS must have words such as DEV=arn:aws:iam::222222222222:role/name, and has ';
+test('packaging rejects wrong variables before it calls osls', async (t) => {
+  const form = 'package.sh: TARGETS must have words such as DEV=arn:aws:iam::222222222222:role/name, but has ';
   const none =
-    'package.sh: TARGETS must have a word <stage>=<ARN of the execution role> for each stage, and is empty\n';
+    'package.sh: TARGETS must have a word <stage>=<ARN of the execution role> for each stage, but is empty\n';
   const refusals = [
     [{ TARGETS: undefined }, none],
     [{ TARGETS: ' ' }, none],
@@ -33,10 +33,10 @@ test('packaging refuses what it would package wrongly, before it calls osls', as
     ),
     [
       { TARGETS: `DEV=${executionRole} PROD=${executionRole} DEV=${executionRole}` },
-      'package.sh: TARGETS must have each stage once, and has DEV twice\n',
+      'package.sh: TARGETS must have each stage once, but has DEV twice\n',
     ],
-    [{ AWS_REGION: undefined }, 'package.sh: AWS_REGION must be the region to deploy to, and is not set\n'],
-    [{ ARCHITECTURE: 'arm' }, "package.sh: ARCHITECTURE must be arm64 or x86_64, and is 'arm'\n"],
+    [{ AWS_REGION: undefined }, 'package.sh: AWS_REGION must be the region to deploy to, but is not set\n'],
+    [{ ARCHITECTURE: 'arm' }, "package.sh: ARCHITECTURE must be arm64 or x86_64, but is 'arm'\n"],
   ];
   const workspace = await Workspace.create(t);
   await workspace.withoutOsls();
@@ -51,11 +51,11 @@ test('packaging refuses what it would package wrongly, before it calls osls', as
   assert.doesNotMatch((await workspace.calls()).join('\n'), /osls/);
 });
 
-test('building refuses an architecture that Lambda does not have, before it builds', async (t) => {
+test('building rejects an architecture that Lambda lacks, before it builds', async (t) => {
   const workspace = await Workspace.create(t);
   const built = await workspace.build({ ARCHITECTURE: 'arm' });
   assert.equal(built.code, 1);
-  assert.equal(built.stderr, "build.sh: ARCHITECTURE must be arm64 or x86_64, and is 'arm'\n");
+  assert.equal(built.stderr, "build.sh: ARCHITECTURE must be arm64 or x86_64, but is 'arm'\n");
   assert.deepEqual(await workspace.calls(), []);
 });
 
@@ -70,7 +70,7 @@ test('a build that fails leaves no package, not even an older one', async (t) =>
   await assert.rejects(access(workspace.path('dist/package')));
 });
 
-test('each stage has a package of its own, of the same zips and with a role of its own', async (t) => {
+test('each stage has its own package, with the same zips and its own role', async (t) => {
   const workspace = await Workspace.create(t);
   const roles = ['DEV', 'STAGE', 'PROD'].map((stage, i) => [stage, `arn:aws:iam::${String(i + 2).repeat(12)}:role/cf`]);
   const packaged = await workspace.package({ ...forStage(), TARGETS: roles.map((each) => each.join('=')).join(' ') });
@@ -90,7 +90,7 @@ test('each stage has a package of its own, of the same zips and with a role of i
 
 test('packaging needs no credentials and makes no call', async (t) => {
   const workspace = await Workspace.create(t);
-  // Whoever asks for credentials finds none, and whoever calls AWS finds nobody there.
+  // There are no credentials, and nothing listens at AWS's address.
   const packaged = await workspace.package({
     ...forStage('PROD'),
     AWS_EC2_METADATA_DISABLED: 'true',
@@ -102,34 +102,34 @@ test('packaging needs no credentials and makes no call', async (t) => {
   ]);
 });
 
-test('deploying and planning refuse another stage, another account and a missing package, before any call', async (t) => {
+test('deploying and planning reject another stage, another account and a missing package before any call', async (t) => {
   const refusals = [
-    [{ STAGE: undefined }, "deploy.sh: STAGE must be DEV, STAGE or PROD, and is ''\n"],
+    [{ STAGE: undefined }, "deploy.sh: STAGE must be DEV, STAGE or PROD, but is ''\n"],
     [{ STAGE: 'STAGE' }, 'deploy.sh: there is no package in dist/package/STAGE: run scripts/package.sh first\n'],
-    [{ STAGE: 'PROD' }, 'deploy.sh: the package in dist/ is of stage DEV and not of PROD: nothing is deployed\n'],
+    [{ STAGE: 'PROD' }, 'deploy.sh: the package in dist/ is for stage DEV, not PROD: nothing is deployed\n'],
     [
       { TARGET_ACCOUNT_ID: undefined },
-      "deploy.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''\n",
+      "deploy.sh: TARGET_ACCOUNT_ID must be the target account's 12 digits, but is ''\n",
     ],
     [
       { TARGET_ACCOUNT_ID: stranger },
-      `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, and is '${deployRole.CROSS_ACCOUNT_ROLE}'\n`,
+      `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, but is '${deployRole.CROSS_ACCOUNT_ROLE}'\n`,
     ],
     [
       { TARGET_ACCOUNT_ID: stranger, CROSS_ACCOUNT_ROLE: `arn:aws:iam::${stranger}:role/r` },
-      `deploy.sh: the package in dist/ is for the account of ${executionRole} and not for ${stranger}: nothing is deployed\n`,
+      `deploy.sh: the package in dist/ is for the account of ${executionRole}, not ${stranger}: nothing is deployed\n`,
     ],
     [
       { CROSS_ACCOUNT_ROLE: undefined },
-      `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${account}, and is ''\n`,
+      `deploy.sh: CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${account}, but is ''\n`,
     ],
     [
       { EXTERNAL_ID: undefined },
-      'deploy.sh: EXTERNAL_ID must be the external id of the role in CROSS_ACCOUNT_ROLE, and is not set\n',
+      'deploy.sh: EXTERNAL_ID must be the external id of the role in CROSS_ACCOUNT_ROLE, but is not set\n',
     ],
     [
       { RELEASE: '#{Build.RELEASE}' },
-      "deploy.sh: RELEASE must be the number of a release, 64 hexadecimal digits, and is '#{Build.RELEASE}'\n",
+      "deploy.sh: RELEASE must be the number of a release, 64 hexadecimal digits, but is '#{Build.RELEASE}'\n",
     ],
   ];
   const workspace = await Workspace.create(t);
@@ -141,11 +141,11 @@ test('deploying and planning refuse another stage, another account and a missing
   assert.equal(missing.stderr, 'deploy.sh: there is no package in dist/package/DEV: run scripts/package.sh first\n');
 
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
-  // As a package of another stage would be found.
+  // Where the package of another stage would be.
   await cp(workspace.path('dist/package/DEV'), workspace.path('dist/package/PROD'), { recursive: true });
   const before = await workspace.calls();
   for (const [env, line] of refusals) {
-    // plan.sh begins in the same way.
+    // plan.sh starts in the same way.
     for (const script of ['deploy.sh', 'plan.sh']) {
       const refused = await run(script, env);
       assert.equal(refused.code, 1);
@@ -155,7 +155,7 @@ test('deploying and planning refuse another stage, another account and a missing
   assert.deepEqual(await workspace.calls(), before);
 });
 
-/** Deploys a package of this stage, in which a change is made to what osls trusts, and says whether AWS was called. */
+/** Deploys this stage's package after a change to what osls trusts, and returns whether AWS was called. */
 async function deploysChanged(t, stage) {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage(stage))).code, 0);
@@ -174,7 +174,7 @@ async function deploysChanged(t, stage) {
   };
 }
 
-test('a package in which osls would upload another file is refused before anything has credentials', async (t) => {
+test('a package that would make osls upload another file is rejected before anything has credentials', async (t) => {
   const link = async (workspace, name) => {
     await rm(workspace.path(name), { recursive: true, force: true });
     await symlink('/proc/self/environ', workspace.path(name));
@@ -201,7 +201,7 @@ test('a package in which osls would upload another file is refused before anythi
   assert.deepEqual([unchanged.code, unchanged.called], [9, true]);
 });
 
-test('zips that are not those of the package are refused before anything has credentials', async (t) => {
+test('zips that do not belong to the package are rejected before anything has credentials', async (t) => {
   const deploy = await deploysChanged(t, 'DEV');
   const zip = 'dist/find-product.zip';
   const overwritten = (_, workspace) => workspace.write(zip, 'of another build');
@@ -216,7 +216,7 @@ test('zips that are not those of the package are refused before anything has cre
     [(service) => delete version(service)[1].Properties.CodeSha256, /, packaged as undefined/],
     [(service) => delete resourcesOf(service)[version(service)[0]], /has 0 versions of find/],
     [(service) => (resourcesOf(service).Another = version(service)[1]), /has 2 versions of find/],
-    // Callers reach find, so it cannot opt out.
+    // find is part of the API, so it cannot opt out.
     [
       (service) => {
         service.functions.find.versionFunction = false;
@@ -231,7 +231,7 @@ test('zips that are not those of the package are refused before anything has cre
     assert.match(stderr, reason);
     assert.deepEqual([code, called], [1, false]);
   }
-  // A function that nobody calls through the API, and that has no versions. The release's number covers its zip.
+  // A function outside the API without versions. The release number covers its zip.
   const check = (content) => async (service, workspace) => {
     const { events, ...find } = service.functions.find;
     service.functions.check = { ...find, name: 'check', events: [], versionFunction: false };
@@ -243,8 +243,8 @@ test('zips that are not those of the package are refused before anything has cre
   assert.equal((await deploy(check('a release'))).called, true);
   assert.equal((await deploy(check('a release'), { RELEASE })).called, true);
   const other = await deploy(check('another'), { RELEASE });
-  assert.ok(other.stderr.includes(` and not of ${RELEASE}: nothing is deployed`), other.stderr);
-  assert.match(other.stderr, /has the zips of release [0-9a-f]{64} and/);
+  assert.ok(other.stderr.includes(`, not ${RELEASE}: nothing is deployed`), other.stderr);
+  assert.match(other.stderr, /has the zips of release [0-9a-f]{64}, not/);
   assert.deepEqual([other.code, other.called], [1, false]);
 });
 
@@ -266,7 +266,7 @@ const weaker = {
   ],
   'another type': [(table) => Object.assign(table, { Type: 'AWS::DynamoDB::GlobalTable' }), 'Type'],
 };
-test('a table of DEV may be lost', async (t) => {
+test('the table of DEV need not be protected', async (t) => {
   const deploy = await deploysChanged(t, 'DEV');
   for (const [weaken] of Object.values(weaker)) {
     assert.equal((await deploy((service) => weaken(tableOf(service)))).called, true);
@@ -274,7 +274,7 @@ test('a table of DEV may be lost', async (t) => {
 });
 
 for (const stage of ['STAGE', 'PROD']) {
-  test(`a package of ${stage} whose table could be lost is refused`, async (t) => {
+  test(`a package for ${stage} whose table could be lost is rejected`, async (t) => {
     const deploy = await deploysChanged(t, stage);
     for (const [name, [weaken, setting]] of Object.entries(weaker)) {
       const refused = await deploy((service) => weaken(tableOf(service)));
@@ -291,7 +291,7 @@ for (const stage of ['STAGE', 'PROD']) {
   });
 }
 
-test('a role that cannot be assumed ends the deployment', async (t) => {
+test('the deployment fails if the role cannot be assumed', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
   await workspace.command(
@@ -324,13 +324,13 @@ test('the credentials of the target account are never printed', async (t) => {
   assert.ok(
     deployed.stdout.startsWith(`Release ${await release(workspace)}\nAssuming ${deployRole.CROSS_ACCOUNT_ROLE}\n`),
   );
-  // Test does it.
+  // The action Test runs it.
   assert.ok((await workspace.calls()).every((call) => !call.startsWith('curl')));
   assert.ok(deployed.stdout.includes(`The API is at ${API}\n`));
   assert.doesNotMatch(deployed.stdout + deployed.stderr + (await workspace.calls()).join('\n'), /canary/);
 });
 
-test('the key of the API is read when a function asks for it, and never printed', async (t) => {
+test('the API key is read if a function requires it, and never printed', async (t) => {
   const workspace = await Workspace.create(t);
   const stack = await workspace.read('serverless.yml');
   await workspace.write('serverless.yml', stack.replace('findAuthorization: NONE', 'findAuthorization: API_KEY'));
@@ -360,20 +360,20 @@ const testRole = {
   AWS_REGION: 'eu-west-1',
 };
 
-test('testing refuses a wrong or missing variable before any call', async (t) => {
+test('testing rejects a wrong or missing variable before any call', async (t) => {
   const refusals = [
-    [{ STAGE: 'dev' }, "STAGE must be DEV, STAGE or PROD, and is 'dev'"],
-    [{ TARGET_ACCOUNT_ID: undefined }, "TARGET_ACCOUNT_ID must be the target account's 12 digits, and is ''"],
+    [{ STAGE: 'dev' }, "STAGE must be DEV, STAGE or PROD, but is 'dev'"],
+    [{ TARGET_ACCOUNT_ID: undefined }, "TARGET_ACCOUNT_ID must be the target account's 12 digits, but is ''"],
     [
       { TARGET_ACCOUNT_ID: stranger },
-      `CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, and is '${testRole.CROSS_ACCOUNT_ROLE}'`,
+      `CROSS_ACCOUNT_ROLE must be the ARN of a role in account ${stranger}, but is '${testRole.CROSS_ACCOUNT_ROLE}'`,
     ],
-    [{ EXTERNAL_ID: '' }, 'EXTERNAL_ID must be the external id of the role in CROSS_ACCOUNT_ROLE, and is not set'],
-    [{ RELEASE: '1' }, "RELEASE must be the number of a release, 64 hexadecimal digits, and is '1'"],
-    [{ ENDPOINT: undefined }, "ENDPOINT must be the address of the API, https://..., and is ''"],
-    [{ ENDPOINT: 'none' }, "ENDPOINT must be the address of the API, https://..., and is 'none'"],
-    [{ AWS_REGION: undefined }, 'AWS_REGION must be the region of the API, and is not set'],
-    [{ REQUIRES_KEY: 'none' }, "REQUIRES_KEY must be true or false, and is 'none'"],
+    [{ EXTERNAL_ID: '' }, 'EXTERNAL_ID must be the external id of the role in CROSS_ACCOUNT_ROLE, but is not set'],
+    [{ RELEASE: '1' }, "RELEASE must be the number of a release, 64 hexadecimal digits, but is '1'"],
+    [{ ENDPOINT: undefined }, "ENDPOINT must be the address of the API, https://..., but is ''"],
+    [{ ENDPOINT: 'none' }, "ENDPOINT must be the address of the API, https://..., but is 'none'"],
+    [{ AWS_REGION: undefined }, 'AWS_REGION must be the region of the API, but is not set'],
+    [{ REQUIRES_KEY: 'none' }, "REQUIRES_KEY must be true or false, but is 'none'"],
   ];
   const workspace = await Workspace.create(t);
   for (const command of ['aws', 'curl', 'make', 'node']) await workspace.command(command, 'exit 1');
@@ -384,7 +384,7 @@ test('testing refuses a wrong or missing variable before any call', async (t) =>
   assert.deepEqual(await workspace.calls(), []);
 });
 
-test('each stage has its tests, which sign with a role that is assumed after everything is built', async (t) => {
+test('each stage runs its tests, with a role that is assumed after everything is built', async (t) => {
   const expected = {
     DEV: ['aws', 'curl POST', 'curl GET', 'node walk'],
     STAGE: ['make build', 'aws', 'curl POST', 'curl GET', 'node walk', 'make test-deployed'],
@@ -413,13 +413,13 @@ test('each stage has its tests, which sign with a role that is assumed after eve
   }
 });
 
-test('a test that fails fails the stage', async (t) => {
+test('a failing test fails the stage', async (t) => {
   for (const failing of ['aws', 'curl', 'node', 'make']) {
     const workspace = await Workspace.create(t);
     await workspace.command('aws', "printf 'a\\tb\\tc\\n'");
     await workspace.command('make', '');
     await workspace.command('node', '');
-    // One that the smoke test does not try again.
+    // A status that the smoke test does not retry.
     await workspace.command('curl', curl('*'));
     await workspace.command(failing, failing === 'curl' ? 'echo 400' : 'exit 7');
     const { code } = await workspace.run('scripts/test-stage.sh', [], { ...testRole, STAGE: 'STAGE' });
@@ -427,16 +427,16 @@ test('a test that fails fails the stage', async (t) => {
   }
 });
 
-test('an API that requires a key is not tested by a role that cannot read the key, and the log says so', async (t) => {
+test('an API that requires a key is not tested with a role that cannot read it, and the log says so', async (t) => {
   const workspace = await Workspace.create(t);
   await workspace.command('aws', 'exit 1');
   const tested = await workspace.run('scripts/test-stage.sh', [], { ...testRole, REQUIRES_KEY: 'true' });
   assert.equal(tested.code, 0, tested.stderr);
-  assert.match(tested.stdout, /only scripts\/deploy\.sh has tested the API/);
+  assert.match(tested.stdout, /Only the smoke test of scripts\/deploy\.sh has tested the API/);
   assert.deepEqual(await workspace.calls(), []);
 });
 
-test('an address without a DNS record is not tested, so that it is not rolled back before it can have one', async (t) => {
+test('an address without a DNS record is not tested, so that the first deployment is not rolled back', async (t) => {
   const workspace = await Workspace.create(t);
   await workspace.command('aws', 'exit 1');
   const test = (ENDPOINT) => workspace.run('scripts/test-stage.sh', [], { ...testRole, ENDPOINT });
@@ -444,12 +444,12 @@ test('an address without a DNS record is not tested, so that it is not rolled ba
   assert.equal(tested.code, 0, tested.stderr);
   assert.match(tested.stdout, /^catalog\.invalid has no DNS record.*RegionalDomainName/ms);
   assert.deepEqual(await workspace.calls(), []);
-  // API Gateway's own names are tested also before they are known everywhere, and so is an address with a record.
+  // API Gateway's own host names are tested even before they resolve everywhere, and so is an address with a record.
   for (const address of ['https://abc.execute-api.eu-central-1.invalid/DEV', 'https://localhost'])
     assert.notEqual((await test(address)).code, 0, address);
 });
 
-test('the smoke test signs with the credentials that it has, and sends the key that it has', async (t) => {
+test('the smoke test uses the credentials and the key in its environment', async (t) => {
   const sent = [];
   const { url } = await api(t, (request, body, kept) => {
     sent.push(request.headers);
@@ -475,14 +475,14 @@ test('the smoke test signs with the credentials that it has, and sends the key t
   assert.deepEqual([keyed.authorization, keyed['x-api-key']], [undefined, 'a key']);
 });
 
-test('the smoke test passes over an API that keeps its product', async (t) => {
+test('the smoke test passes for an API that stores its product', async (t) => {
   const { url } = await api(t, keeps);
   const tried = await smokeTest(t, url);
   assert.equal(tried.code, 0, tried.stderr);
   assert.equal(tried.stdout, `Created a product and found it: ${url}/product/find/smoke-test\n`);
 });
 
-test('the smoke test passes over a new API whose first responses are not yet its own', async (t) => {
+test('the smoke test passes for a new API whose first responses are not from its functions', async (t) => {
   await Promise.all(
     [403, 404, 429, 503].map(async (first) => {
       const strange = [first, '{"message":"Forbidden"}'];
@@ -497,7 +497,7 @@ test('the smoke test passes over a new API whose first responses are not yet its
   );
 });
 
-test('the smoke test passes where another product has its id, and fails where that product is not found', async (t) => {
+test('the smoke test passes if another product has its id, and fails if that product is not found', async (t) => {
   const another = '{"id":"smoke-test","title":"Another","description":"","price":"1.00"}';
   const taken = (found) => (request) =>
     request.method === 'POST' ? [409, '{"title":"The id is taken","status":409}'] : found;
@@ -507,10 +507,10 @@ test('the smoke test passes where another product has its id, and fails where th
   const { url: other } = await api(t, taken([200, '{"id":"1001"}']));
   const failed = await smokeTest(t, other);
   assert.equal(failed.code, 1);
-  assert.match(failed.stderr, /^smoke-test\.sh: GET http.* should return \{"id":"smoke-test",\*\}, and returned 200: /);
+  assert.match(failed.stderr, /^smoke-test\.sh: GET http.* should return \{"id":"smoke-test",\*\}, but returned 200: /);
 });
 
-test('the smoke test that finds first creates the product only where it is missing', async (t) => {
+test('with --find-first, the smoke test creates the product only if it is missing', async (t) => {
   const calls = [];
   const missing = [404, '{"type":"urn:problem-type:product-catalog:product-not-found","status":404}'];
   const { url } = await api(t, (request, body, kept) => {
@@ -532,11 +532,11 @@ test('the smoke test that finds first creates the product only where it is missi
     const { url: other } = await api(t, () => strange);
     const failed = await smokeTest(t, '--find-first', other);
     assert.equal(failed.code, 1);
-    assert.match(failed.stderr, /GET http.* should return \{"id":"smoke-test",\*\}, and returned (200|404): /);
+    assert.match(failed.stderr, /GET http.* should return \{"id":"smoke-test",\*\}, but returned (200|404): /);
   }
 });
 
-test('the smoke test fails over an API that loses, changes or refuses its product', async (t) => {
+test('the smoke test fails for an API that loses, changes or rejects its product', async (t) => {
   const broken = {
     loses: (request, body) => (request.method === 'POST' ? [201, body] : [404, '{"title":"No product has this id"}']),
     changes: (request, body) => (request.method === 'POST' ? [201, body] : [200, '{"id":"smoke-test"}']),
@@ -549,14 +549,14 @@ test('the smoke test fails over an API that loses, changes or refuses its produc
       assert.equal(tried.code, 1);
       assert.match(
         tried.stderr,
-        /smoke-test\.sh: (GET|POST) http.* should return \{"id":"smoke-test",.*\}, and returned (404|200|500): \{/,
+        /smoke-test\.sh: (GET|POST) http.* should return \{"id":"smoke-test",.*\}, but returned (404|200|500): \{/,
       );
       assert.equal(tried.stdout, '');
     }),
   );
 });
 
-/** Runs the commands of a buildspec in one shell, as CodeBuild does: what its environment exports in the end. */
+/** Runs a buildspec's commands in one shell, as CodeBuild does, and returns the exported variables. */
 async function exported(workspace, buildspec, env) {
   const text = await readFile(path.join(root, buildspec), 'utf8');
   const { env: settings, phases } = parse(text);
@@ -570,7 +570,7 @@ async function exported(workspace, buildspec, env) {
   return Object.fromEntries(settings['exported-variables'].map((name, i) => [name, values[i]]));
 }
 
-test('CodePipeline is handed what the scripts say', async (t) => {
+test('CodePipeline gets the values from the scripts', async (t) => {
   const workspace = await Workspace.create(t);
   for (const command of ['make', 'npm']) await workspace.command(command, '');
   await workspace.build({});
@@ -598,13 +598,13 @@ test('CodePipeline is handed what the scripts say', async (t) => {
   });
 });
 
-/** A curl whose response satisfies the smoke test, if it reads this from standard input. */
+/** A curl whose response satisfies the smoke test if its standard input is this. */
 const curl = (input) => `while (($#)); do [[ $1 != --output ]] || output=$2; shift; done
   [[ $(cat) == ${input} ]] && printf '%s' '${product}' >"$output" && echo 200`;
 
 const defined = (env) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 
-/** Keeps the product of a POST, and responds to each request with it. */
+/** Stores the product of a POST, and responds to each request with it. */
 function keeps({ method }, body, kept) {
   if (method === 'POST') kept.product = body;
   return [method === 'POST' ? 201 : 200, kept.product];
@@ -619,13 +619,13 @@ async function smokeTest(t, ...args) {
 const state = async (workspace, stage) =>
   JSON.parse(await workspace.read('dist/package', stage, 'serverless-state.json'));
 
-/** The hash of each function's code, as a package has it. */
+/** The hash of each function's code, in a package's format. */
 const hashes = ({ service }) =>
   Object.values(service.provider.compiledCloudFormationTemplate.Resources)
     .filter(({ Type }) => Type === 'AWS::Lambda::Version')
     .map(({ Properties }) => Properties.CodeSha256);
 
-/** The release's number, as scripts/release.sh defines it. */
+/** The release number, as scripts/release.sh defines it. */
 async function release(workspace) {
   const zips = (await readdir(workspace.path('dist'))).filter((name) => name.endsWith('.zip')).sort();
   const hash = (bytes) => createHash('sha256').update(bytes).digest('hex');

@@ -1,5 +1,5 @@
 // Reads a CloudFormation template and resolves it for given parameters, as CloudFormation would.
-// What it does not know it refuses, so that no question is asked about half a policy.
+// It rejects anything that it does not support, so that no policy is evaluated incompletely.
 
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
@@ -12,11 +12,11 @@ const shortTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 
   ];
 });
 
-/** The template as it is written, short tags spelled out. */
+/** The template as written, with short tags expanded. */
 export const read = (path) =>
   parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'), { customTags: shortTags });
 
-/** The resources that the template makes of these parameters, without an intrinsic function left. */
+/** The resources of the template with these parameters, with all intrinsic functions resolved. */
 export function resources(path, { account, region, parameters }) {
   const template = read(path);
   const values = {
@@ -105,7 +105,7 @@ export function resources(path, { account, region, parameters }) {
     'Fn::Sub': (text) => (Array.isArray(text) ? sub(...text) : sub(text)),
   };
 
-  // AWS::NoValue is undefined here, and takes its property or list item with it.
+  // AWS::NoValue is undefined here, and removes its property or list item.
   function resolve(node) {
     if (Array.isArray(node)) return node.map(resolve).filter((item) => item !== undefined);
     if (node === null || typeof node !== 'object') return node;
@@ -134,7 +134,7 @@ export function resources(path, { account, region, parameters }) {
         { Type, Arn: Type in arns ? arn(name) : undefined, ...resolve(Properties) },
       ]),
   );
-  // A role brings the policies of its template that are attached to it.
+  // A role includes the template's policies that are attached to it.
   const policies = Object.values(all).filter(({ Type }) => Type === 'AWS::IAM::ManagedPolicy');
   for (const made of Object.values(all).filter(({ Type }) => Type === 'AWS::IAM::Role')) {
     made.Attached = policies

@@ -1,4 +1,4 @@
-// A folder with what a CodeBuild project has: the files of the deployment, and functions that are none.
+// A folder like that of a CodeBuild project: the deployment's files, and fake functions.
 
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -35,12 +35,12 @@ export class Workspace {
     return writeFile(this.path(name), text);
   }
 
-  /** Puts a command before all others of its name: a line of bash. */
+  /** Puts a command, a line of bash, in front of all others of its name. */
   async command(name, line) {
     await this.executable(path.join('bin', name), `echo "${name} $*" >>"${this.path('calls')}"\n${line}`);
   }
 
-  /** Writes a script of bash. */
+  /** Writes a bash script. */
   async executable(file, lines) {
     await mkdir(this.path(path.dirname(file)), { recursive: true });
     await writeFile(this.path(file), `#!/usr/bin/env bash\n${lines}\n`);
@@ -61,11 +61,11 @@ export class Workspace {
     return calls.split('\n').filter(Boolean);
   }
 
-  /** Runs a command with this environment and nothing of ours: its exit code and its output. */
+  /** Runs a command with only this environment, and returns its exit code and output. */
   run(command, args, env = {}) {
     const options = {
       cwd: this.folder,
-      // osls is compiled once for all, and so is its schema.
+      // osls and its schema are compiled once for all tests.
       env: {
         PATH: `${this.path('bin')}:${process.env.PATH}`,
         HOME: this.folder,
@@ -81,7 +81,7 @@ export class Workspace {
     });
   }
 
-  /** Builds with scripts/build.sh, over a cargo and an objcopy that take no time. */
+  /** Builds with scripts/build.sh, with a fake cargo and objcopy. */
   async build(env) {
     await this.executable('bin/rustc', 'echo sysroot');
     await this.executable(
@@ -95,7 +95,7 @@ export class Workspace {
     return this.run('scripts/build.sh', [], env);
   }
 
-  /** Packages a stage as often as asked, each time with these parameters instead of its own: the template, or why not. */
+  /** Packages a stage once per set of parameters, which override its own, and returns each template, or the error. */
   static async packaging(t, stage) {
     const workspace = await Workspace.create(t);
     const env = forStage(stage);

@@ -1,4 +1,4 @@
-//! What a caller sees: every row of the contract, over HTTP.
+//! The API as a caller sees it over HTTP: every row of the contract.
 //! `UPDATE_EXPECT=1 cargo test` rewrites the responses; read the diff.
 
 use expect_test::{Expect, expect};
@@ -8,7 +8,7 @@ use tests::{Catalog, echo, product, transcript};
 pub const ECHO: &str =
     r#"{"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}"#;
 
-/// Sends the requests one after the other to a new catalog and compares all responses.
+/// Sends the requests in order to a new catalog, and compares all responses.
 pub async fn check<const N: usize>(
     requests: impl Fn(&Catalog) -> [RequestBuilder; N],
     responses: Expect,
@@ -42,7 +42,7 @@ async fn a_created_product_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_product_again_gets_a_response_and_is_written_once() {
+async fn a_repeated_create_is_written_once_and_gets_the_product() {
     let with_a_number =
         r#"{"price":89.990,"id":"1001","description":"Smart speaker","title":"Amazon Echo"}"#;
     check(
@@ -112,7 +112,7 @@ async fn an_id_is_never_taken_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_has_the_product_is_spared_it() {
+async fn a_caller_who_has_the_product_gets_a_304() {
     let etag = r#""56d22818fc777ab7c56c25c3abdda47d""#;
     check(
         |catalog| {
@@ -126,7 +126,7 @@ async fn a_caller_who_has_the_product_is_spared_it() {
                 ask("\"another\"".to_owned()),
                 // Not a quoted tag, so not this one.
                 ask(etag.trim_matches('"').to_owned()),
-                // There is nothing that the caller could have.
+                // No product, so no tag can match.
                 catalog.find("1002").header("if-none-match", "*"),
             ]
         },
@@ -206,12 +206,12 @@ async fn an_unknown_id_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_nothing_else() {
+async fn any_other_route_is_unknown() {
     check(
         |catalog| {
             [
                 catalog.request(Method::GET, "/product"),
-                // Beside the page that explains it.
+                // Next to the reference page.
                 catalog.request(Method::POST, "/"),
                 catalog.request(Method::POST, "/docs"),
                 catalog.request(Method::GET, "/docs/product/create"),
@@ -259,9 +259,9 @@ async fn there_is_nothing_else() {
     .await;
 }
 
-/// API Gateway ignores slashes at the end and doubled ones.
+/// API Gateway ignores trailing and repeated slashes.
 #[tokio::test(start_paused = true)]
-async fn slashes_count_once() {
+async fn extra_slashes_are_ignored() {
     let catalog = Catalog::start().await;
     for (n, path) in [
         "/product/create/",

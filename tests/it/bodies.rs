@@ -1,4 +1,4 @@
-//! Bodies that are refused, whole or for what is in them, and compressed ones.
+//! Rejected bodies, and compressed ones.
 
 use std::io::Write;
 
@@ -104,7 +104,7 @@ async fn every_violation_is_reported_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_media_type_is_refused() {
+async fn another_media_type_is_rejected() {
     check(
         |catalog| {
             let create = |media_type: &'static str| {
@@ -118,7 +118,7 @@ async fn another_media_type_is_refused() {
                 create("application/x-www-form-urlencoded"),
                 create("application/jsonp"),
                 create("Application/JSON ; charset=UTF-8"),
-                // The original's callers send none.
+                // Callers of the original send no content type.
                 create(""),
                 create(" ; charset=utf-8"),
                 catalog.request(Method::POST, "/product/create").body(ECHO),
@@ -163,8 +163,8 @@ async fn another_media_type_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_large_is_refused() {
-    // The names count, and a number has about a byte for two digits and one more.
+async fn a_product_or_body_that_is_too_large_is_rejected() {
+    // Field names count, and a number takes about one byte per two digits, plus one.
     let besides = "id".len()
         + "1".len()
         + "title".len()
@@ -190,9 +190,9 @@ async fn what_is_too_large_is_refused() {
         |catalog| {
             [
                 catalog.create(described(400 * 1024)),
-                // Longer than any way to write a product.
+                // Longer than any product can be, however it is written.
                 catalog.create(described(6 * 400 * 1024)),
-                // Longer than API Gateway takes.
+                // Longer than API Gateway accepts.
                 catalog.create(" ".repeat(10 * 1024 * 1024 + 1)),
             ]
         },
@@ -214,7 +214,7 @@ async fn what_is_too_large_is_refused() {
     .await;
 }
 
-/// API Gateway decodes what it can, whether it is a product or not.
+/// API Gateway decodes any body that it can, even if it is not a product.
 #[tokio::test(start_paused = true)]
 async fn a_compressed_body_is_decoded() {
     let catalog = Catalog::start().await;
@@ -239,7 +239,7 @@ async fn a_compressed_body_is_decoded() {
         (&["gzip"], gzip(b"{"), 400),
         (&["gzip"], gzip(&b" ".repeat(3_000_000)), 413),
         (&["gzip"], gzip(&b" ".repeat(11_000_000)), 413),
-        // It does not have its coding, or is cut off.
+        // Not encoded as declared, or truncated.
         (&["gzip"], echo.to_vec(), 415),
         (&["gzip"], gzip(echo)[..20].to_vec(), 415),
         (&["deflate"], gzip(echo), 415),
@@ -263,7 +263,7 @@ async fn a_compressed_body_is_decoded() {
     }
 }
 
-/// A response stays below the 6 MB that Lambda lets through, whatever names a caller invents.
+/// A response stays below Lambda's 6 MB, however many field names a caller invents.
 #[tokio::test(start_paused = true)]
 async fn a_response_about_unknown_fields_is_bounded() {
     let catalog = Catalog::start().await;

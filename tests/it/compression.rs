@@ -1,5 +1,4 @@
-//! What compression and `ETag` save a caller. `cargo run` compresses as API Gateway is documented
-//! to.
+//! What compression and `ETag` save. `cargo run` compresses as documented for API Gateway.
 
 use std::io::Read;
 
@@ -19,7 +18,7 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     Some(value.to_str().expect("text"))
 }
 
-/// The bytes of a response over HTTP/1.1, with its head.
+/// The size of a response over HTTP/1.1 in bytes, including its head.
 async fn bytes(response: Response) -> usize {
     let line = format!("{:?} {}\r\n\r\n", response.version(), response.status());
     let headers = response.headers().iter();
@@ -29,11 +28,11 @@ async fn bytes(response: Response) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_is_compressed_if_its_caller_prefers_that() {
+async fn a_response_is_compressed_if_the_caller_prefers_it() {
     let catalog = Catalog::start().await;
     sent(catalog.create(echo("1001").to_string())).await;
     for (accepted, coding) in [
-        // Browsers, clients of Python, and curl.
+        // Browsers, Python clients, and curl.
         (&["gzip, deflate, br, zstd"][..], Some("gzip")),
         (&["gzip, deflate"], Some("gzip")),
         (&["deflate, gzip, br"], Some("deflate")),
@@ -41,7 +40,7 @@ async fn a_response_is_compressed_if_its_caller_prefers_that() {
         (&["gzip;q=0.5, deflate"], Some("deflate")),
         (&["gzip; q=0.5, *;q=0.1"], Some("gzip")),
         (&["br", "gzip"], Some("gzip")),
-        // The first choice is none of API Gateway's.
+        // API Gateway does not support the first choice.
         (&["br;q=1.0, gzip;q=0.8"], None),
         (&["identity, gzip;q=0.5"], None),
         (&["*"], None),
@@ -81,7 +80,7 @@ async fn a_response_is_compressed_if_its_caller_prefers_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compressed_product_has_the_same_weak_tag_and_is_spared_by_it() {
+async fn a_compressed_product_has_the_same_weak_tag_and_gets_a_304_with_it() {
     let catalog = Catalog::start().await;
     sent(catalog.create(echo("1001").to_string())).await;
     let gzip = || catalog.find("1001").header("accept-encoding", "gzip");
@@ -100,9 +99,9 @@ async fn a_compressed_product_has_the_same_weak_tag_and_is_spared_by_it() {
     }
 }
 
-/// Each figure in openapi.yaml, as the reference shows it.
+/// Checks each figure in the description of openapi.yaml.
 #[tokio::test(start_paused = true)]
-async fn the_contract_says_what_is_saved() {
+async fn the_figures_in_the_contract_are_true() {
     let description = Contract::read().description();
     let says = |text: &str| assert!(description.contains(text), "openapi.yaml must say: {text}");
     let catalog = Catalog::start().await;
@@ -115,7 +114,7 @@ async fn the_contract_says_what_is_saved() {
     assert!(gzip < plain / 2, "{gzip} of {plain} bytes");
     says("less than half of the bytes");
 
-    // What an item has beside the names, the other texts, and 3 bytes for the number.
+    // The rest of the item: the field names, the other texts, and 3 bytes for the number.
     let others = "idtitledescriptionprice1001Amazon Echo".len() + 3;
     let text = "x".repeat(400 * 1024 - others);
     let with = |text: &str| product("1001", "Amazon Echo", text, "89.99").to_string();

@@ -1,4 +1,4 @@
-//! The responses agree with openapi.yaml: each documented status is seen, and nothing else.
+//! Responses conform to openapi.yaml: every documented response occurs, and no other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,8 +57,8 @@ async fn check(
     (status, problem)
 }
 
-/// Sends the request, and again after a 429: a deployed stage that is open to everyone allows few
-/// requests in a second.
+/// Sends the request, and retries it after a 429: a deployed stage that is open to everyone has a
+/// low request limit.
 async fn send(client: &Client, request: RequestBuilder) -> Response {
     let mut attempts = 0;
     loop {
@@ -73,7 +73,7 @@ async fn send(client: &Client, request: RequestBuilder) -> Response {
     }
 }
 
-/// What a response is: its status, and the name of its problem if it is one.
+/// A kind of response: its status, and its problem's name if it is one.
 type Kind = (String, Option<String>);
 
 /// The responses that were seen, by operation.
@@ -106,7 +106,7 @@ async fn responses(contract: &Contract, client: &Client) -> Seen {
     seen
 }
 
-/// Every response in the contract, except those that only API Gateway sends.
+/// Every response in the contract that a function sends.
 fn documented(contract: &Contract) -> Seen {
     let of_functions: BTreeSet<_> = problems_of_functions()
         .map(|problem| problem.name)
@@ -114,7 +114,9 @@ fn documented(contract: &Contract) -> Seen {
         .filter(|name| name != Outcome::MalformedRequest.name())
         .collect();
     let mut documented = Seen::new();
-    for operation in [CREATE, FIND] {
+    let operations = [CREATE, FIND];
+    assert_eq!(contract.operations(), operations, "each has its requests");
+    for operation in operations {
         for (status, response) in contract.responses(operation) {
             let bodies: Vec<_> = contract.examples(response).map(|(_, body)| body).collect();
             let mut problems = bodies
@@ -156,12 +158,12 @@ async fn every_documented_response_is_sent_and_no_other() {
     assert_eq!(seen, documented(&contract));
 }
 
-/// The pipeline runs it in STAGE, and `make rehearse` runs it against an emulated API Gateway. It
-/// signs with the AWS credentials in the environment, if there are any. Products are never deleted:
-/// the first time, they are created, and from then on, the same ones are sent again.
+/// The pipeline runs this in STAGE, and `make rehearse` against an emulated API Gateway. It signs
+/// requests with the AWS credentials in the environment, if there are any. Products are never
+/// deleted: the first run creates them, and later runs send the same ones again.
 #[tokio::test(start_paused = true)]
 #[ignore = "needs CATALOG_URL, the address of a deployed API"]
-async fn a_deployed_api_keeps_the_contract() {
+async fn a_deployed_api_conforms_to_the_contract() {
     let url = std::env::var("CATALOG_URL").expect("CATALOG_URL must be set");
     let contract = Contract::closed();
     let client = Client::of(&url).signing(Signer::from_environment());
@@ -177,12 +179,12 @@ async fn a_deployed_api_keeps_the_contract() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_contract_calls_a_product_is_taken_and_nothing_else() {
+async fn exactly_what_the_contract_defines_as_a_product_is_accepted() {
     let catalog = Catalog::start().await;
     draws_the_line_where_the_contract_does(&Contract::read(), &catalog).await;
 }
 
-/// The schema of a new product and `Product::from_json` draw the same line.
+/// The schema of a new product and `Product::from_json` accept the same bodies.
 async fn draws_the_line_where_the_contract_does(contract: &Contract, client: &Client) {
     let schema = json!({ "$ref": "#/components/schemas/NewProduct" });
     let mut taken = Vec::new();
@@ -225,7 +227,7 @@ async fn draws_the_line_where_the_contract_does(contract: &Contract, client: &Cl
         let response = send(client, client.create(body.to_string())).await;
         let errors = contract.errors(&schema, &body);
         assert_eq!(
-            // In a deployed API, the product can be there from before, or another one of its id.
+            // A deployed API may already have the product, or a different one with its id.
             [200, 201, 409].contains(&response.status().as_u16()),
             errors.is_empty(),
             "{body}: {} {errors:?}",

@@ -1,4 +1,4 @@
-//! What a browser needs in order to show the responses to pages of another origin.
+//! The CORS headers with which a browser lets pages of another origin read a response.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use tests::{Catalog, echo, product};
 
 const SHOP: &str = "https://shop.example.com";
 
-/// The headers of a response by which a browser decides.
+/// The headers of a response that decide this.
 fn for_browsers(response: &Response) -> BTreeMap<&str, &str> {
     let headers = response.headers().iter();
     headers
@@ -30,7 +30,7 @@ fn everywhere() -> BTreeMap<&'static str, &'static str> {
     ])
 }
 
-/// Requests for every kind of response, of the functions and of API Gateway, with its status.
+/// Requests for every kind of response, from the functions and from API Gateway, with its status.
 fn requests(catalog: &Catalog) -> Vec<(u16, RequestBuilder)> {
     let create = || catalog.create(echo("1001").to_string());
     let find = || catalog.find("1001");
@@ -48,7 +48,7 @@ fn requests(catalog: &Catalog) -> Vec<(u16, RequestBuilder)> {
         (400, catalog.create("")),
         (415, text.header("content-type", "text/plain").body("{}")),
         (422, catalog.create("{}")),
-        // Those of API Gateway.
+        // From API Gateway itself.
         (404, catalog.request(Method::GET, "/nothing")),
         (404, catalog.request(Method::DELETE, "/product/create")),
         (404, catalog.request(Method::OPTIONS, "/product")),
@@ -57,7 +57,7 @@ fn requests(catalog: &Catalog) -> Vec<(u16, RequestBuilder)> {
     ]
 }
 
-/// Every kind of response of an API for the pages that `cors` allows.
+/// Every kind of response of an API with `cors`.
 async fn responses(cors: Cors) -> Vec<Response> {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let url = dynamodb.url();
@@ -77,14 +77,14 @@ async fn responses(cors: Cors) -> Vec<Response> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_response_is_for_pages_of_the_allowed_origin() {
+async fn pages_of_the_allowed_origin_can_read_every_response() {
     for response in responses(cors(SHOP).expect("an origin")).await {
         assert_eq!(for_browsers(&response), everywhere(), "{response:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_default_no_response_is_for_pages_of_other_origins() {
+async fn by_default_pages_of_other_origins_can_read_no_response() {
     let everywhere = BTreeMap::from([("vary", "Accept-Encoding")]);
     for response in responses(Cors::default()).await {
         assert_eq!(for_browsers(&response), everywhere, "{response:?}");
@@ -92,7 +92,7 @@ async fn by_default_no_response_is_for_pages_of_other_origins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn api_gateway_tells_a_browser_what_pages_can_send() {
+async fn api_gateway_responds_to_preflights() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let url = dynamodb.url();
     let shop = cors(SHOP).expect("an origin");

@@ -1,4 +1,4 @@
-//! Events in another form, damaged ones, and those of something other than API Gateway.
+//! Unusual and damaged events, and events that are not from API Gateway.
 
 use catalog::ProductRepository;
 use local::{Function, LocalDynamoDb};
@@ -14,7 +14,7 @@ pub async fn products() -> ProductRepository {
     products_at(&dynamodb.url())
 }
 
-/// An event with some of it replaced; a pointer's last name may be new.
+/// An event with some values replaced; the last name in a pointer may be new.
 pub fn with(event: &str, changes: &[(&str, Value)]) -> String {
     let mut event: Value = serde_json::from_str(event).expect("JSON");
     for (pointer, value) in changes {
@@ -42,7 +42,7 @@ pub async fn outcome_of(
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_come_as_base64_and_broken_base64_is_refused() {
+async fn bodies_can_be_base64_and_invalid_base64_is_rejected() {
     let products = &products().await;
     for (base64, response) in [
         // {"id":"1","title":"t","description":"","price":1}
@@ -55,7 +55,7 @@ async fn bytes_come_as_base64_and_broken_base64_is_refused() {
         ("IsCvIg==", "400 malformed-body"),
         ("Iu2ggCI=", "400 malformed-body"),
         ("", "400 malformed-body"),
-        // No base64: its alphabet, its padding, its length.
+        // Invalid base64: alphabet, padding, length.
         ("{}", "400 malformed-request"),
         ("e30", "400 malformed-request"),
         ("e30=e30=", "400 malformed-request"),
@@ -75,9 +75,9 @@ async fn bytes_come_as_base64_and_broken_base64_is_refused() {
     }
 }
 
-/// What API Gateway sends of a header is the caller's, and may be no text, or several lines.
+/// API Gateway passes a caller's header on, which may not be text, or may have several lines.
 #[tokio::test(start_paused = true)]
-async fn headers_that_are_not_text_are_left_out_and_all_lines_of_one_are_read() {
+async fn headers_that_are_not_text_are_dropped_and_all_lines_of_one_are_read() {
     let products = &products().await;
     outcome_of(Function::Create, products, CREATE).await;
     for value in ["é", "\u{0}", "a\r\nset-cookie: b", "\u{202e}", "\u{7f}"] {
@@ -201,12 +201,12 @@ async fn an_unusual_request_gets_a_response() {
     ] {
         let (got, response) = outcome_of(Function::Find, products, &with(event, &changes)).await;
         assert_eq!(got, expected, "{changes:?}");
-        // In the form that both kinds of API take.
+        // In the format that both kinds of API accept.
         assert!(response["headers"]["content-type"].is_string());
     }
 }
 
-/// Half a surrogate pair is JSON, and no text. API Gateway sends what the caller sent.
+/// Half a surrogate pair is valid JSON but not valid text. API Gateway passes it on.
 #[tokio::test(start_paused = true)]
 async fn half_a_surrogate_pair_is_malformed_wherever_it_is() {
     let products = &products().await;
@@ -229,7 +229,7 @@ async fn half_a_surrogate_pair_is_malformed_wherever_it_is() {
     }
 }
 
-/// An HTTP API that uses the format of a REST API's events decodes the path all the same.
+/// An HTTP API decodes the path even if it uses the format of a REST API's events.
 #[tokio::test(start_paused = true)]
 async fn an_id_is_decoded_once_whatever_the_format_of_the_event() {
     let products = &products().await;
@@ -258,9 +258,9 @@ async fn an_id_is_decoded_once_whatever_the_format_of_the_event() {
     }
 }
 
-/// What the fuzzer found: a name that occurs twice still gets a response.
+/// Found by the fuzzer: an event with a duplicate name still gets a response.
 #[tokio::test(start_paused = true)]
-async fn an_event_that_says_a_thing_twice_gets_a_response() {
+async fn an_event_with_a_duplicate_name_gets_a_response() {
     let twice =
         |event: &str| event.replacen("\"requestId\"", "\"requestId\": \"1\", \"requestId\"", 1);
     let products = &products().await;
@@ -270,8 +270,8 @@ async fn an_event_that_says_a_thing_twice_gets_a_response() {
     }
 }
 
-/// A function that was wired to something else says so, and lives on: a wrong response would look
-/// right.
+/// A function with another event source reports an error and continues: a response would hide the
+/// mistake.
 #[tokio::test(start_paused = true)]
 async fn an_event_of_another_kind_is_an_error() {
     let products = &products().await;
@@ -303,7 +303,7 @@ async fn an_event_of_another_kind_is_an_error() {
             function.invoke(products, no_json).await.expect_err(no_json);
         }
     }
-    // A function URL sends what an HTTP API sends, but has no routes and so no path parameters.
+    // A function URL sends an HTTP API's events, but has no routes, so no path parameters.
     let url = with(
         FIND_ON_AN_HTTP_API,
         &[

@@ -1,4 +1,4 @@
-//! What a caller sees when DynamoDB throttles, fails, loses a response or is away.
+//! What a caller sees when DynamoDB throttles, fails, loses a response or is unreachable.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -31,7 +31,7 @@ cache-control: no-store
 {"type":"urn:problem-type:product-catalog:internal-error","title":"Internal error","status":500,"detail":"report the request id","requestId":"<request id>"}
 "#;
 
-/// Serves `app` on a free port and gives its URL.
+/// Serves `app` on a free port, and returns its URL.
 async fn serve(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -39,7 +39,7 @@ async fn serve(app: Router) -> String {
     url
 }
 
-/// A DynamoDB that responses every call alike, and how often it was called.
+/// A DynamoDB that gives every call the same response, and the number of calls.
 async fn always(status: u16, body: &'static str) -> (String, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -55,7 +55,7 @@ fn both(catalog: &Catalog) -> [RequestBuilder; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_retry_can_heal_is_retried_and_then_unavailable() {
+async fn a_transient_error_is_retried_and_then_unavailable() {
     for (status, body) in [
         (
             400,
@@ -74,7 +74,7 @@ async fn what_a_retry_can_heal_is_retried_and_then_unavailable() {
             r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"canary"}"#,
         ),
         (503, "canary"),
-        // From something before DynamoDB.
+        // From something in front of DynamoDB.
         (404, "canary"),
         (429, "canary"),
         (200, ""),
@@ -91,8 +91,8 @@ async fn what_a_retry_can_heal_is_retried_and_then_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_away_is_unavailable() {
-    // A port where nobody can listen; a free one could be another test's by now.
+async fn an_unreachable_dynamodb_is_unavailable() {
+    // A port on which nobody can listen; another test could have taken a free one by now.
     let catalog = Catalog::start_with("http://127.0.0.1:1").await;
     for request in both(&catalog) {
         assert_eq!(transcript(request).await, UNAVAILABLE);
@@ -115,7 +115,7 @@ async fn a_response_that_is_not_json_is_unavailable() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_dynamodb_is_given_up_at_the_deadline() {
-    // Connections wait in its queue for ever.
+    // Connections wait in its queue forever.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let products = LocalDynamoDb::products_at(&url);
@@ -137,7 +137,7 @@ async fn a_silent_dynamodb_is_given_up_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_we_can_mend_is_our_mistake() {
+async fn an_error_that_only_we_can_fix_is_internal() {
     for body in [
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"canary"}"#,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"canary"}"#,
@@ -153,7 +153,8 @@ async fn what_only_we_can_mend_is_our_mistake() {
     }
 }
 
-/// The put is kept, its response is lost, and the SDK's retry is refused by the product itself.
+/// The put succeeds, its response is lost, and the SDK's retry is rejected because the product
+/// exists.
 #[tokio::test(start_paused = true)]
 async fn a_write_whose_response_is_lost_succeeds() {
     let behind = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
@@ -170,7 +171,7 @@ async fn a_write_whose_response_is_lost_succeeds() {
             .expect("a response");
         let (status, body) = (response.status(), response.bytes().await.expect("a body"));
         if calls.fetch_add(1, SeqCst) == 0 {
-            assert_eq!(status, 200, "the first put is kept");
+            assert_eq!(status, 200, "the first put succeeded");
             return (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new());
         }
         (status, body)
@@ -190,14 +191,15 @@ async fn a_write_whose_response_is_lost_succeeds() {
     );
 }
 
-/// A store that is compatible with DynamoDB, but refuses a write without returning what is stored.
+/// A store that is compatible with DynamoDB, but does not return the existing item when it rejects
+/// a write.
 #[tokio::test(start_paused = true)]
-async fn a_refused_write_without_the_stored_item_is_compared_with_it() {
+async fn a_rejected_write_without_the_stored_item_is_compared_with_it() {
     let behind = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let direct = Catalog::start_with(&behind.url()).await;
     let url = behind.url();
     let client = reqwest::Client::new();
-    // Loses the product that is being deleted as soon as it has refused the write.
+    // Deletes this product as soon as it has rejected the write.
     let deleted = Arc::new(AtomicUsize::new(0));
     let is_deleted = Arc::clone(&deleted);
     let forgetful = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
@@ -232,7 +234,7 @@ async fn a_refused_write_without_the_stored_item_is_compared_with_it() {
     assert_eq!(transcript(catalog.create(other)).await, UNAVAILABLE);
 }
 
-/// The clock stands still but for time-outs, so that other work on this machine is no part of it.
+/// The clock advances only for time-outs, so that other work on this machine does not count.
 #[tokio::test(start_paused = true)]
 async fn priming_takes_at_most_200_ms_of_an_init() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -262,19 +264,28 @@ impl Write for Log {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
+/// Keeps the log of the whole process: tracing asks for each line's subscriber once. Another test's
+/// thread has none; if it reached a line first, it would disable the line.
+fn log_of_the_process() -> Log {
     let log = Log::default();
     let written = log.clone();
     let writer = move || log.clone();
-    // For the whole process: tracing asks each line's subscriber once, and another test's thread,
-    // which has none, may be the first to reach a line and switch it off.
     fmt()
         .with_writer(writer)
         .with_ansi(false)
         .without_time()
         .init();
+    written
+}
 
+fn request_id(response: &reqwest::Response) -> String {
+    let id = response.headers()["x-amzn-requestid"].to_str();
+    id.expect("text").to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
+    let written = log_of_the_process();
     let (forbidden, _) = always(
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"not authorized"}"#,
@@ -306,12 +317,9 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         };
         let response = request.send().await.expect("a response");
         assert_eq!(response.status(), status, "{url}");
-        let request_id = response.headers()["x-amzn-requestid"]
-            .to_str()
-            .expect("text");
-        request_ids.push(request_id.to_owned());
+        request_ids.push(request_id(&response));
     }
-    // The deadline interrupts an attempt, whose predecessors say what is wrong.
+    // The deadline interrupts an attempt; earlier attempts show what is wrong.
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let silent = Faulty::start(&dynamodb, Fault::Silence, ALWAYS).await;
     let mut event = find_event("1001");
@@ -329,12 +337,9 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
         let (url, _) = always(400, error.leak()).await;
         let catalog = Catalog::start_with(&url).await;
         let response = catalog.find("1001").send().await.expect("a response");
-        let request_id = response.headers()["x-amzn-requestid"]
-            .to_str()
-            .expect("text");
-        of_dynamodb.push((code, request_id.to_owned()));
+        of_dynamodb.push((code, request_id(&response)));
     }
-    // A connection that the SDK closes is none of an operator's business.
+    // Operators need not know that the SDK closes a connection.
     let (failing, _) = always(503, "").await;
     let catalog = Catalog::start_with(&failing).await;
     catalog.find("1001").send().await.expect("a response");
@@ -358,7 +363,7 @@ async fn the_log_has_the_cause_and_the_request_id_but_no_product() {
     for (n, request_id) in request_ids.iter().enumerate() {
         log = log.replace(request_id, &format!("<request {n}>"));
     }
-    // Leaves out the lines of other tests, and the cold start and latency, which vary between runs.
+    // Omits the lines of other tests, and the cold start and latency, which vary between runs.
     let log: String = log
         .lines()
         .filter(|line| line.contains("<request "))

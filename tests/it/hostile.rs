@@ -1,4 +1,4 @@
-//! Hostile input of callers: named cases. laws.rs has any event at all.
+//! Hostile input from callers: named cases. laws.rs generates arbitrary events.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tests::{Catalog, product};
 
 use crate::events::{CREATE, outcome_of, products, with};
 
-/// Bodies as they come in events: each gets its outcome, and the function continues.
+/// Each body gets its outcome, and the function continues.
 #[tokio::test(start_paused = true)]
 async fn a_hostile_body_gets_a_clear_error() {
     let products = &products().await;
@@ -31,7 +31,7 @@ async fn a_hostile_body_gets_a_clear_error() {
             price(&format!("0.{}1", "0".repeat(1_000_000))),
             "422 invalid-product",
         ),
-        // Duplicate keys, also when they are written differently.
+        // Duplicate keys, including ones that are escaped differently.
         (
             r#"{"id":"1","id":"2","title":"t","description":"","price":1}"#.to_owned(),
             "422 invalid-product",
@@ -44,21 +44,21 @@ async fn a_hostile_body_gets_a_clear_error() {
         (title(r"\ud800"), "422 invalid-product"),
         (title(r"\udc00\ud800"), "422 invalid-product"),
         (r#"{"\ud800":1}"#.to_owned(), "400 malformed-body"),
-        // NUL, in JSON's way and not.
+        // NUL, escaped and not.
         (title("\0"), "400 malformed-body"),
         (
             r#"{"id":"\u0000","title":"t","description":"","price":1}"#.to_owned(),
             "422 invalid-product",
         ),
         ("\0".to_owned(), "400 malformed-body"),
-        // A byte order mark, which is ignored, and two, which are not JSON.
+        // One byte order mark, which is ignored, and two, which are not JSON.
         ("\u{feff}{}".to_owned(), "422 invalid-product"),
         ("\u{feff}\u{feff}{}".to_owned(), "400 malformed-body"),
         ("\u{feff}".to_owned(), "400 malformed-body"),
         // 10 MB.
         (title(&"x".repeat(10 * 1024 * 1024)), "413 too-large"),
         (" ".repeat(10 * 1024 * 1024), "413 too-large"),
-        // What other formats make of it.
+        // Special names in other formats.
         (
             r#"{"__proto__":{"id":"1"},"$ref":"file:///etc/passwd"}"#.to_owned(),
             "422 invalid-product",
@@ -84,7 +84,7 @@ async fn a_hostile_body_gets_a_clear_error() {
 
 /// API Gateway decodes a body before it calls the function, and may leave the header.
 #[tokio::test(start_paused = true)]
-async fn a_content_coding_is_refused_only_if_the_body_is_not_json() {
+async fn a_content_coding_is_rejected_only_if_the_body_is_not_json() {
     let products = &products().await;
     let gzip = "H4sIAAAAAAAAA6uuBQBDv6ajAgAAAA==";
     for (coding, body, is_base64, expected) in [
@@ -169,7 +169,7 @@ async fn no_id_injects_a_header() {
             .await;
         assert_eq!(refused.expect("a response").status(), 422, "{id:?}");
     }
-    // The caller's path is API Gateway's to match, but if it were not:
+    // API Gateway would not route this path; the function must not depend on it.
     let path = json!("/é\r\nset-cookie: b/product/create");
     let event = with(CREATE, &[("/requestContext/path", path)]);
     let (got, created) = outcome_of(Function::Create, &products().await, &event).await;
@@ -180,7 +180,7 @@ async fn no_id_injects_a_header() {
     );
 }
 
-/// Every response says that it is what it says, and whether it may be kept.
+/// Every response has `nosniff`, and says whether it may be cached.
 #[tokio::test(start_paused = true)]
 async fn every_response_has_its_security_headers() {
     let catalog = Catalog::start().await;
@@ -208,8 +208,7 @@ async fn every_response_has_its_security_headers() {
         seen.insert(response.status().as_u16(), header("cache-control"));
     }
     let no_store = [201, 400, 404, 409, 413, 415, 422, 503].map(|status| (status, "no-store"));
-    // A product may be kept, and asked for each time; one that was
-    // just created is the caller's own.
+    // A found product may be cached but must be revalidated; a new one must not be stored.
     let expected: BTreeMap<_, _> = no_store
         .into_iter()
         .chain([(200, "no-cache"), (304, "no-cache")])

@@ -1,12 +1,11 @@
-//! What API Gateway sees: events as it sends them in, proxy responses out.
+//! The API as API Gateway sees it: events in, proxy responses out.
 
 use expect_test::{Expect, expect};
 use local::{Function, LocalDynamoDb};
 use serde_json::Value;
 use tests::products_at;
 
-/// Sends the events one after the other to the functions over a new
-/// table, and compares the responses.
+/// Sends the events in order to the functions with a new table, and compares the responses.
 async fn check<const N: usize>(events: [(Function, &str); N], responses: Expect) {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let products = products_at(&dynamodb.url());
@@ -18,7 +17,8 @@ async fn check<const N: usize>(events: [(Function, &str); N], responses: Expect)
     responses.assert_eq(&all);
 }
 
-/// The id is `a b/1001`: API Gateway sends it percent-encoded, and `Location` has it so.
+/// The id is `a b/1001`: API Gateway sends it percent-encoded, and `Location` contains it in the
+/// same form.
 #[tokio::test(start_paused = true)]
 async fn a_rest_api_responds_under_its_stage() {
     check(
@@ -56,7 +56,7 @@ async fn a_rest_api_responds_under_its_stage() {
     .await;
 }
 
-/// Every path of this stage begins like a route.
+/// Every path of this stage begins like a route: `/product`.
 #[tokio::test(start_paused = true)]
 async fn a_stage_may_be_called_product() {
     check(
@@ -122,7 +122,7 @@ async fn a_custom_domain_keeps_its_base_path() {
     .await;
 }
 
-/// API Gateway sends bodies so when the API has binary media types.
+/// API Gateway sends bodies like this if the API has binary media types.
 #[tokio::test(start_paused = true)]
 async fn a_body_in_base64_is_decoded() {
     check(
@@ -190,7 +190,7 @@ async fn an_http_api_has_decoded_the_path() {
     .await;
 }
 
-/// A percent sign that is part of an id is encoded once more in a REST event, and decoded once.
+/// In a REST event, a percent sign in an id is encoded once more; it is decoded once.
 #[tokio::test(start_paused = true)]
 async fn the_path_is_decoded_once() {
     let event = |file: &str, id: &str| {

@@ -1,4 +1,4 @@
-//! What holds for every product, every body and every event, and under races.
+//! Properties of every product, body and event, and of races.
 
 use futures::future::join_all;
 use local::Function;
@@ -41,7 +41,7 @@ fn prices() -> impl Strategy<Value = String> {
     prop_oneof!["0|[1-9][0-9]{0,37}", "(0|[1-9][0-9]{0,18})\\.[0-9]{1,19}"]
 }
 
-/// Any JSON at all; field names of a product are more likely than others.
+/// Arbitrary JSON, in which a product's field names are more likely than others.
 fn bodies() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -84,7 +84,7 @@ fn any_product_created_is_found_equal() {
             .send()
             .await
             .expect("a response");
-        // The generator makes the same short id twice now and then.
+        // The generator occasionally produces the same short id twice.
         prop_assume!(created.status() != 409);
         prop_assert!(created.status().is_success(), "{}", created.status());
         let created = created.bytes().await.expect("a body");
@@ -130,7 +130,7 @@ fn no_json_causes_an_internal_error() {
 }
 
 #[test]
-fn no_bytes_get_a_failure_of_ours() {
+fn no_bytes_cause_an_internal_error() {
     holds(20_000, &vec(any::<u8>(), 0..200), &async |catalog, body| {
         let response = catalog
             .create(body.clone())
@@ -147,7 +147,7 @@ fn no_bytes_get_a_failure_of_ours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_creators_of_one_id_one_wins() {
+async fn one_of_many_creators_of_an_id_wins() {
     const CREATORS: usize = 32;
 
     let catalog = Catalog::start().await;
@@ -186,8 +186,8 @@ async fn of_many_creators_of_one_id_one_wins() {
     }
 }
 
-/// Events of API Gateway with some of their values replaced by any
-/// JSON, and then some bytes by any.
+/// API Gateway's events with some values replaced by arbitrary JSON, and then some bytes by
+/// arbitrary ones.
 fn events() -> impl Strategy<Value = (Function, String)> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -248,7 +248,7 @@ fn events() -> impl Strategy<Value = (Function, String)> {
     )
 }
 
-/// Where everything is in a JSON value, itself included.
+/// The pointers to everything in a JSON value, including itself.
 fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     let inner: Vec<(String, &Value)> = match value {
@@ -268,7 +268,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Stands in for the fuzzer (`make fuzz`) in every run.
+/// A short version of the fuzzer (`make fuzz`) for every run.
 #[test]
 fn any_event_gets_a_good_response() {
     let mut runtime = Builder::new_current_thread();

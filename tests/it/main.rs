@@ -1,4 +1,4 @@
-//! The API as a caller, API Gateway and an operator see it: one binary, so that it links once.
+//! The API as a caller, API Gateway and an operator see it. One binary, so that it links only once.
 
 mod api;
 mod bodies;

@@ -1,4 +1,4 @@
-//! What is left of the original: items written by its Python functions, read by ours, and back.
+//! Compatibility with the original: its Python functions and ours can read each other's items.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ fn client(catalog: &Catalog) -> Client {
     Client::from_conf(config_at(&catalog.dynamodb.url()).build())
 }
 
-/// Puts an item past our functions, as the original's `put_item` did.
+/// Puts an item without our functions, as the original's `put_item` did.
 async fn put<const COUNT: usize>(catalog: &Catalog, attributes: [(&str, AttributeValue); COUNT]) {
     let item = attributes.map(|(name, value)| (name.to_owned(), value));
     let put = client(catalog)
@@ -71,7 +71,7 @@ async fn an_item_of_the_original_is_not_overwritten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attributes_of_others_are_left_alone() {
+async fn other_attributes_are_left_alone() {
     let catalog = Catalog::start().await;
     let [id, title, description, price] = echo();
     put(
@@ -90,9 +90,9 @@ async fn attributes_of_others_are_left_alone() {
     );
 }
 
-/// The original reads `S`, `S`, `S` and `N`, and so does whatever else uses the table.
+/// The original, and anything else that uses the table, expects `S`, `S`, `S` and `N`.
 #[tokio::test(start_paused = true)]
-async fn our_item_is_as_the_original_would_write_it() {
+async fn our_item_equals_the_originals() {
     let catalog = Catalog::start().await;
     let sent = product("1001", "Amazon Echo", "Smart speaker", "89.90").to_string();
     assert_eq!(

@@ -1,6 +1,7 @@
-//! openapi.yaml as the tests read it, and what it must say by itself.
+//! Reads openapi.yaml for the tests, and checks the document itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat;
 
 use catalog::Outcome;
 use serde::Deserialize;
@@ -19,7 +20,7 @@ impl Contract {
         Self(serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).expect("YAML"))
     }
 
-    /// What it says about the whole API, each paragraph in one line.
+    /// The description of the whole API, each paragraph on one line.
     pub fn description(&self) -> String {
         let text = self.0["info"]["description"].as_str().expect("text");
         text.replace("\n\n", "\r")
@@ -27,8 +28,8 @@ impl Contract {
             .replace('\r', "\n")
     }
 
-    /// The same, without undeclared members in any object. Callers ignore such members, so that we
-    /// can add one, but we must declare it.
+    /// The contract with all objects closed. Callers ignore undeclared members, so that we can add
+    /// one, but we must declare it.
     pub fn closed() -> Self {
         let mut contract = Self::read();
         let schemas = contract.0["components"]["schemas"].as_object_mut();
@@ -38,6 +39,16 @@ impl Contract {
             }
         }
         contract
+    }
+
+    /// All operations.
+    pub fn operations(&self) -> Vec<(&str, &str)> {
+        let paths = self.0["paths"].as_object().expect("paths");
+        paths
+            .iter()
+            .flat_map(|(path, item)| item.as_object().into_iter().flatten().zip(repeat(path)))
+            .map(|((method, _), path)| (method.as_str(), path.as_str()))
+            .collect()
     }
 
     /// The documented responses of an operation, by status.
@@ -61,7 +72,7 @@ impl Contract {
         })
     }
 
-    /// `value`, or what it refers to.
+    /// `value`, or the target of its `$ref`.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
             Some(reference) => self
@@ -72,7 +83,7 @@ impl Contract {
         }
     }
 
-    /// Checks that `value` has a schema of the contract.
+    /// Checks `value` against a schema of the contract.
     pub fn check(&self, schema: &Value, value: &Value, at: &str) {
         assert!(
             self.errors(schema, value).is_empty(),
@@ -128,15 +139,15 @@ pub fn problems_of_functions() -> impl Iterator<Item = Problem> {
     })
 }
 
-/// What `serverless.yml` has under this name in `custom`. Read by itself: the functions of
-/// CloudFormation around it are not JSON.
+/// The value of this name in `custom` of `serverless.yml`. Read separately, because the
+/// CloudFormation functions in the file are not JSON.
 fn custom<T: DeserializeOwned>(name: &str) -> T {
     let stack: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../serverless.yml"))
         .expect("serverless.yml is YAML");
     serde_yaml_ng::from_value(stack["custom"][name].clone()).expect(name)
 }
 
-/// The problems that API Gateway sends by itself.
+/// API Gateway's own problems.
 fn problems_of_api_gateway() -> Vec<Problem> {
     #[derive(Deserialize)]
     struct Response {
@@ -153,7 +164,7 @@ fn problems_of_api_gateway() -> Vec<Problem> {
     responses.into_values().map(problem).collect()
 }
 
-/// A stage requires nothing, a signature or a key, and the contract has each.
+/// A stage requires nothing, a signature or a key, and the contract documents all three.
 #[test]
 fn what_a_stage_can_require_is_a_security_scheme() {
     #[derive(Deserialize)]
@@ -185,8 +196,8 @@ fn what_a_stage_can_require_is_a_security_scheme() {
     assert_eq!(documented, required.collect());
 }
 
-/// The reference has a line and a schema for each problem that the functions and
-/// API Gateway have, and for no other.
+/// The contract has a line and a schema for each problem of the functions and of API Gateway, and
+/// for no other.
 #[test]
 fn every_problem_is_documented_and_no_other() {
     let contract = Contract::read();
@@ -218,9 +229,10 @@ fn every_problem_is_documented_and_no_other() {
     assert_eq!(constants.collect::<BTreeSet<_>>(), sent);
 }
 
-/// Each response shows a body or a header, and each problem is shown with each of its titles.
+/// Each response has an example of its body or a header, and each problem one for each of its
+/// titles.
 #[test]
-fn every_response_and_every_problem_has_an_example_and_it_is_true() {
+fn every_response_and_every_problem_has_a_correct_example() {
     let contract = Contract::closed();
     let mut shown = BTreeSet::new();
     for operation in [CREATE, FIND] {
@@ -252,9 +264,9 @@ fn every_response_and_every_problem_has_an_example_and_it_is_true() {
     assert_eq!(shown, sent.collect());
 }
 
-/// RFC 9457 asks clients to ignore members that they do not know. In a request, they are mistakes.
+/// RFC 9457 requires clients to ignore unknown members. In a request, they are mistakes.
 #[test]
-fn responses_are_open_for_clients_and_closed_for_us_and_requests_are_closed() {
+fn only_responses_may_have_unknown_members_and_ours_never_do() {
     let (contract, closed) = (Contract::read(), Contract::closed());
     let mut examples = vec![(
         json!({ "$ref": "#/components/schemas/NewProduct" }),

@@ -1,6 +1,5 @@
-//! What is promised whatever DynamoDB and the network do.
-//!
-//! Time is tokio's paused clock: what a caller would wait for is exact, and takes no time.
+//! The promises that hold whatever DynamoDB and the network do.
+//!Tokio's clock is paused: a caller's waiting time is exact, and takes no real time.
 
 use std::fmt::Debug;
 
@@ -28,7 +27,7 @@ fn body(response: &Value) -> Value {
     serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON")
 }
 
-/// What a call that meets a fault must come to.
+/// The required outcome of a call that meets a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// Success, by retries.
@@ -41,7 +40,7 @@ enum End {
     Mistake,
 }
 
-/// What the functions do about a fault, if it is an error that DynamoDB names.
+/// How the functions handle a fault that is a DynamoDB error with a code.
 fn reaction(fault: Fault) -> Option<Reaction> {
     let Fault::Error(code) = fault else {
         return None;
@@ -59,7 +58,7 @@ fn end(fault: Fault, times: usize) -> End {
     }
 }
 
-/// One call whose first `times` requests to DynamoDB meet a fault, and what its caller does next.
+/// A call whose first `times` requests to DynamoDB meet a fault, and what its caller does next.
 async fn run(
     dynamodb: &LocalDynamoDb,
     fault: Fault,
@@ -133,7 +132,7 @@ async fn run(
     equal(
         &again["statusCode"],
         &status.into(),
-        "sent again, the status",
+        "after a retry, the status",
         wrong,
     )?;
     let other = product(sent["id"].as_str().expect("an id"), "Another", "", "1.00");
@@ -184,7 +183,7 @@ async fn nothing_is_lost_or_changed(faults: impl Iterator<Item = Fault>) {
             }
         }
         hold(
-            "nothing acknowledged is lost, written twice or changed; what a retry can heal is retried, and is a 503 at worst",
+            "nothing acknowledged is lost, written twice or changed; a transient fault is retried, and is a 503 at worst",
             &format!("{fault:?}"),
             cases,
             &failures,
@@ -206,7 +205,7 @@ async fn no_error_of_dynamodb_loses_or_changes_an_acknowledged_product() {
 /// A thawed sandbox signs with a stale time until its clock is corrected: before a call, during it,
 /// or not at all.
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_is_noticed_and_corrected() {
+async fn a_clock_that_jumps_is_detected_and_corrected() {
     #[derive(Clone, Copy, Debug)]
     enum Corrected {
         Never,
@@ -232,7 +231,7 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
         let products = faulty.products();
         clock.set(seconds);
         if matches!(corrected, Corrected::Before) {
-            // The SDK learns how wrong the clock is, and must forget it.
+            // The SDK learns the clock's error, and must then forget it.
             call(Function::Find, &products, &sent).await;
             clock.set(0);
         }
@@ -248,8 +247,8 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
         if response["statusCode"] == expected
             && body(&kept) == sent
             && faulty.writes() == writes
-            // One that is rejected, one that has the time if the clock was corrected in between,
-            // and one that succeeds.
+            // One is rejected, one gets the time if the clock was corrected in between, and one
+            // succeeds.
             && (2..=3).contains(&calls)
         {
             Ok(())
@@ -285,7 +284,7 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
             }
         }
         hold(
-            "a clock that jumps, ahead or back, and is corrected before or during a call, or never, costs the call a retry",
+            "a clock that jumps forward or back, and is corrected before or during a call or never, costs the call one retry",
             &format!("{size} s"),
             cases,
             &failures,
@@ -293,9 +292,9 @@ async fn a_clock_that_jumps_is_noticed_and_corrected() {
     }
 }
 
-/// One host of DynamoDB fails, and every new connection leads to another.
+/// One DynamoDB host fails, and every new connection reaches another.
 #[tokio::test(start_paused = true)]
-async fn a_bad_host_is_left_at_once() {
+async fn a_failing_host_is_abandoned_immediately() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let sent = echo("1001");
     call(Function::Create, &products_at(&dynamodb.url()), &sent).await;
@@ -324,12 +323,12 @@ async fn a_bad_host_is_left_at_once() {
     }
 }
 
-/// A change of DynamoDB's leader can take 3 to 4 s, in which no response comes.
+/// A change of a partition's leader in DynamoDB can take 3 to 4 s, without responses.
 #[tokio::test(start_paused = true)]
 async fn a_silence_of_four_seconds_is_survived() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     for round in 0..share(200) {
-        // Each takes a second and a wait of at most 50, 100, 200 and 400 ms.
+        // Each takes a second, plus a wait of at most 50, 100, 200 and 400 ms.
         let faulty = Faulty::start(&dynamodb, Fault::Silence, 4).await;
         let sent = echo(&round.to_string());
         let start = Instant::now();
@@ -343,9 +342,9 @@ async fn a_silence_of_four_seconds_is_survived() {
     }
 }
 
-/// The SDK stops retrying when that helps nobody, so that in a long outage callers do not wait.
+/// In a long outage, the SDK stops retrying, so that callers do not wait in vain.
 #[tokio::test(start_paused = true)]
-async fn a_long_failure_gets_a_response_at_once_and_passes() {
+async fn in_a_long_failure_callers_get_an_immediate_503_until_it_ends() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let sent = echo("1001");
     let failures = 200;
@@ -375,7 +374,7 @@ async fn a_long_failure_gets_a_response_at_once_and_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_fifty_creators_of_one_id_one_is_acknowledged() {
+async fn one_of_fifty_creators_of_an_id_is_acknowledged() {
     const CREATORS: usize = 50;
 
     let rounds = share(1_000);
@@ -401,7 +400,7 @@ async fn of_fifty_creators_of_one_id_one_is_acknowledged() {
         }
     }
     hold(
-        "of 50 concurrent creators of one id, one is acknowledged, and its product is kept",
+        "one of 50 concurrent creators of an id is acknowledged, and its product is kept",
         "races",
         rounds,
         &failures,

@@ -1,4 +1,4 @@
-//! A request of a deployed API is signed as AWS's own client signs it.
+//! A request to a deployed API has the signature that AWS's own client produces.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use tests::{Client, Signer};
 /// 2025-10-09T08:07:06Z.
 const TIME: Duration = Duration::from_secs(1_759_997_226);
 
-/// Signs the request, and compares its signature with that of botocore.
+/// Signs the request, and compares the signature with botocore's.
 fn check(url: &str, method: &Method, path: &str, body: &'static str, token: bool, expected: &str) {
     let credentials = Credentials::new(
         "AKIDEXAMPLE",

@@ -1,9 +1,9 @@
-//! Ids, prices and texts: which ones are accepted, and in which form they come back.
+//! Which ids, prices and texts are accepted, and in which form they are returned.
 
 use reqwest::Method;
 use tests::{Catalog, product, transcript};
 
-/// Each id by itself: whatever can be created can be found, where `Location` says and by its path.
+/// Each product that can be created can be found, at its `Location` and at its path.
 #[tokio::test(start_paused = true)]
 async fn any_id_is_found_again() {
     let longest = "é".repeat(1024);
@@ -45,7 +45,7 @@ async fn any_id_is_found_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_no_path_can_carry_is_refused() {
+async fn an_id_that_does_not_fit_into_a_path_is_rejected() {
     let catalog = Catalog::start().await;
     let too_long = "é".repeat(1024) + "x";
     for id in [
@@ -60,7 +60,7 @@ async fn an_id_that_no_path_can_carry_is_refused() {
     }
 }
 
-/// What is sent as JSON text, and what comes back.
+/// The price as sent in JSON, and as returned.
 #[tokio::test(start_paused = true)]
 async fn a_price_is_exact_and_has_one_form() {
     let all_38 = "9".repeat(38);
@@ -75,7 +75,7 @@ async fn a_price_is_exact_and_has_one_form() {
         ("0", "\"0.00\""),
         ("\"0.0\"", "\"0.00\""),
         ("0.1", "\"0.10\""),
-        // No float holds these.
+        // No float can represent these.
         ("9007199254740993", "\"9007199254740993.00\""),
         (
             "0.1000000000000000055511151231257827",
@@ -86,7 +86,7 @@ async fn a_price_is_exact_and_has_one_form() {
             "\"12345678901234567890.123456789012345678\"",
         ),
         (&all_38, &all_38_returned),
-        // What was returned can be sent again.
+        // A returned price can be sent again.
         (&all_38_with_zeros, &all_38_returned),
     ]
     .into_iter()
@@ -109,7 +109,7 @@ async fn a_price_is_exact_and_has_one_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_a_price_is_refused() {
+async fn an_invalid_price_is_rejected() {
     let digits_39 = "9".repeat(39);
     let catalog = Catalog::start().await;
     for price in [
@@ -156,7 +156,7 @@ async fn what_is_not_a_price_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn texts_come_back_byte_for_byte() {
+async fn texts_are_returned_byte_for_byte() {
     let catalog = Catalog::start().await;
     for (n, text) in [
         "\u{0}",

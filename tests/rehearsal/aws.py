@@ -26,18 +26,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = "111111111111"
 TARGET = "222222222222"
 STAGES = {"DEV": TARGET, "STAGE": "333333333333", "PROD": "444444444444"}
-# Not the region of most examples, so that one written into a file is noticed.
+# Not the region of most examples, to detect a hard-coded one.
 REGION = "eu-central-1"
 # Not the name in serverless.yml, for the same reason.
 NAME = "catalog" if strict("name") else "product-catalog-service"
 SERVICE = f"{NAME}-DEV"
-# Seconds of a minute in which CodeDeploy shifts traffic.
+# The seconds that stand for a minute of CodeDeploy's traffic shift.
 SHIFT_MINUTE = 0.4
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 
 class Failed(Exception):
-    """A step did not end as it should: what happened, and where to read on."""
+    """A step failed: what happened, and where to find more."""
 
 
 def expect(holds: bool, what: str):
@@ -48,13 +48,13 @@ def expect(holds: bool, what: str):
 class Aws:
     def __init__(self, folder: pathlib.Path, log: pathlib.Path):
         self.folder, self.log, self.heard = folder, log, 0
-        self.creating = threading.Lock()  # A session is not made for threads, its clients are.
+        self.creating = threading.Lock()  # A session is not thread-safe, but its clients are.
         self.ca = folder / "ca.pem"
-        self.handed_out = folder / "handed-out"  # All that sts has handed out.
+        self.handed_out = folder / "handed-out"  # All credentials that STS has issued.
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.server = None
-        # Nothing of this machine's own accounts.
+        # Nothing from this machine's own accounts.
         for name in [name for name in os.environ if name.startswith(("AWS_", "GIT_"))]:
             del os.environ[name]
         os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -73,7 +73,7 @@ class Aws:
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder / "tmp"),
             "AUTH": "true",
-            "AWS_ENDPOINT_URL": self.url,  # Where the functions find DynamoDB.
+            "AWS_ENDPOINT_URL": self.url,  # For the functions' DynamoDB calls.
             "BIND_HOST": "127.0.0.1",
             "CLOUDTRAIL_RECORDING": "1",
             "GATEWAY_PORT": str(self.port),
@@ -82,14 +82,14 @@ class Aws:
             "MINISTACK_REGION": REGION,
             "MINISTACK_SSL_CERT": str(self.folder / "server.pem"),
             "MINISTACK_SSL_KEY": str(self.folder / "server.pem"),
-            "SSL_CERT_FILE": str(self.ca),  # What the functions trust.
+            "SSL_CERT_FILE": str(self.ca),  # The functions trust this authority.
             "USE_SSL": "1",
             "LENIENT": os.environ.get("LENIENT", ""),
             "SHIFT_MINUTE": str(SHIFT_MINUTE),
         }
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
         with self.log.open("wb") as log:
-            # A session of its own: the functions that it starts end with it.
+            # A separate process session, so that the functions it starts end with it.
             self.server = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -109,7 +109,7 @@ class Aws:
             self.server = None
 
     def environment(self, credentials: dict) -> dict:
-        """What a command needs to reach this AWS with these credentials, and no other."""
+        """The environment in which a command reaches this AWS, and no other, with these credentials."""
         return {
             **os.environ,
             "PATH": f"{self.folder}/bin:{ROOT}/.venv/bin:{os.environ['PATH']}",
@@ -127,7 +127,7 @@ class Aws:
         }
 
     def run(self, credentials: dict, *command: str, **options) -> subprocess.CompletedProcess:
-        """Runs a command against this AWS, whatever it ends with."""
+        """Runs a command against this AWS, and accepts any exit code."""
         return finished([*command], env=self.environment(credentials), **options)
 
     @functools.cache
@@ -144,7 +144,7 @@ class Aws:
             )
 
     def call(self, credentials: dict, service: str, operation: str, **parameters) -> dict:
-        """The response of AWS, all pages of it, or Failed with its error."""
+        """AWS's complete response, or Failed with its error."""
         client = self.client(service, *credentials.values())
         try:
             if client.can_paginate(operation):
@@ -167,7 +167,7 @@ class Aws:
         }
 
     def assume_as(self, service: str, role: str, source: str | None) -> dict:
-        """The credentials that a role of the tools account gives an AWS service, which acts for this resource of it."""
+        """The credentials with which an AWS service uses a role of the tools account, on behalf of this resource."""
         name = role.rsplit("/", 1)[1]
         trust = self.call(root_of(TOOLS), "iam", "get_role", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
         asked = iam_evaluator.EvalContext(
@@ -182,7 +182,7 @@ class Aws:
         statements = [{**each, "Resource": role} for each in trust["Statement"]]
         if iam_evaluator.evaluate_resource_policy({"Statement": statements}, asked, service).decision != "Allow":
             raise Failed(f"{service}, with aws:SourceArn {source}, may not assume {role}")
-        # The emulator lets only accounts assume a role: the role trusts its own for as long as that takes.
+        # In the emulator, only accounts can assume a role, so the role briefly trusts its own account.
         update = functools.partial(self.call, root_of(TOOLS), "iam", "update_assume_role_policy", RoleName=name)
         update(PolicyDocument=json.dumps({**trust, "Statement": [without_condition(each) for each in statements]}))
         try:
@@ -212,17 +212,17 @@ class Aws:
         return key["value"]
 
     def reachable(self, endpoint: str) -> str:
-        """The address of an API for those who ask it by another name than curl."""
+        """The address of an API for clients other than curl."""
         _, _, host, stage = endpoint.split("/")
         return f"{self.url}/restapis/{host.split('.')[0]}/{stage}/_user_request_"
 
     def calls(self, account: str) -> int:
-        """How many calls an account has recorded, without those of its administrator."""
+        """The number of recorded calls in an account, without the administrator's."""
         events = self.call(root_of(account), "cloudtrail", "lookup_events")["Events"]
         return sum(json.loads(each["CloudTrailEvent"])["userIdentity"].get("accessKeyId") != account for each in events)
 
     def logged(self, of: str) -> list:
-        """What the emulator has written to its log, since the last time, of something."""
+        """The new lines about something in the emulator's log."""
         with self.log.open() as log:
             log.seek(self.heard)
             lines = log.readlines()
@@ -243,12 +243,12 @@ def without_condition(statement: dict) -> dict:
 
 
 def root_of(account: str) -> dict:
-    """An administrator's credentials. The emulator takes the account's number for root's key."""
+    """An administrator's credentials. In the emulator, root's access key is the account number."""
     return {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 def finished(command: list, **options) -> subprocess.CompletedProcess:
-    """Runs a command to its end; when it is interrupted, it takes with it all that it has started."""
+    """Runs a command until it exits. If interrupted, also ends every process that it started."""
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, **options)
     try:
@@ -259,7 +259,7 @@ def finished(command: list, **options) -> subprocess.CompletedProcess:
 
 
 def end(process: subprocess.Popen):
-    """Ends a process and all that it has started, at once: none has anything to keep."""
+    """Kills a process and everything that it started; none has anything to save."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -20,20 +20,20 @@ PRODUCT = {"id": "called", "title": "Called every 50 ms", "description": "", "pr
 
 
 class Client:
-    """Creates and finds the same product by turns, signed by the account's administrator, from `with` to its end."""
+    """Alternately creates and finds one product within a `with`, signed by the account's administrator."""
 
     def __init__(self, aws: Aws, stage: str):
         self.aws, self.stage, self.endpoint = aws, stage, urllib.parse.urlsplit(aws.endpoint(stage))
         self.signer = SigV4Auth(Credentials(*root_of(STAGES[stage]).values()), "execute-api", REGION)
         self.trust = ssl.create_default_context(cafile=str(aws.ca))
-        self.seen = []  # (route, version, status, whether the response was right) of each response.
+        self.seen = []  # (route, version, status, whether the response was correct) of each response.
         self.slowest = 0.0
         self.is_alarmed = False
         self.is_over = threading.Event()
         self.callers = []
 
     def __enter__(self):
-        for _ in range(3):  # A new API is not known at once.
+        for _ in range(3):  # A new API is not available immediately.
             self.call("create")
         self.seen.clear()
         self.callers.append(threading.Thread(target=self.keep_calling, daemon=True))
@@ -86,14 +86,14 @@ class Client:
         named = {"AlarmName": f"{NAME}-{self.stage}-release", "StateValue": state, "StateReason": "the client"}
         self.aws.call(root_of(STAGES[self.stage]), "cloudwatch", "set_alarm_state", **named)
 
-    # ---- What it has seen ----
+    # ---- Results ----
 
     @property
     def wrong(self) -> list:
         return [each for each in self.seen if not each[-1]]
 
     def versions(self, route: str) -> list:
-        """Which versions have responded, in the order in which each was first seen."""
+        """The versions that have responded, in the order of their first responses."""
         return list(dict.fromkeys(version for of, version, *_ in self.seen if of == route))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What CodeBuild does with a project: its role, its environment, its buildspec, phase by phase."""
+"""An emulation of CodeBuild: runs a project's buildspec, phase by phase, with its role and environment."""
 
 import functools
 import json
@@ -25,7 +25,7 @@ class Project:
 
     @functools.cached_property
     def credentials(self) -> dict:
-        """The credentials of a build."""
+        """A build's credentials."""
         arn = f"arn:aws:codebuild:{REGION}:{TOOLS}:project/{self.name}"
         return self.aws.assume_as("codebuild.amazonaws.com", self.role, arn)
 
@@ -69,13 +69,13 @@ class Project:
                         return code, {}
         exported = spec.get("env", {}).get("exported-variables", [])
         if missing := set(exported) - environment.keys():
-            raise Failed(f"{self.buildspec} exports {', '.join(missing)}, and no command has set it")
+            raise Failed(f"{self.buildspec} exports {', '.join(missing)}, but no command has set it")
         if artifact:
             self.zip(spec, source, artifact)
         return 0, {name: environment[name] for name in exported}
 
     def run(self, command: str, environment: dict, log) -> tuple[int, dict]:
-        """Runs a command in the shell of all commands: the next one has the variables and the folder that it leaves."""
+        """Runs a command as if in one shell: the next command sees its variables and working directory."""
         with tempfile.TemporaryFile() as left:
             process = subprocess.Popen(
                 ["bash", "-c", f"trap 'env -0 >&{left.fileno()}' EXIT\n{command}"],
@@ -106,14 +106,14 @@ class Project:
 
 
 def environment_of(action: dict) -> dict:
-    """The variables that an action of a pipeline gives to its build."""
+    """The variables that a pipeline action passes to its build."""
     listed = json.loads(action["configuration"].get("EnvironmentVariables", "[]"))
     expect(all(each.get("type", "PLAINTEXT") == "PLAINTEXT" for each in listed), "an action gives plain variables")
     return {each["name"]: each["value"] for each in listed}
 
 
 def unzip(artifact: pathlib.Path, folder: pathlib.Path):
-    """What a build finds as an input."""
+    """An input of a build."""
     with zipfile.ZipFile(artifact) as zipped:
         for each in zipped.infolist():
             path = pathlib.Path(zipped.extract(each, folder))

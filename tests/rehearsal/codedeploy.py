@@ -1,9 +1,9 @@
-"""Our emulation of CodeDeploy for Lambda, inside the emulator, which has none: it is no more than what is written here.
+"""Our emulation of CodeDeploy for Lambda, which the emulator lacks. It covers only what is written here.
 
-An alias with an `UpdatePolicy` gets its new version as CodeDeploy gives it: it invokes the hook, whose result counts,
-looks at the alarms, then shifts traffic at the group's pace while it watches them, and puts the alias back if one goes
-off. CloudFormation then rolls the stack back. Whatever CodeDeploy does with the group's role is asked of IAM first.
-A minute of its paces is SHIFT_MINUTE seconds.
+An alias with an `UpdatePolicy` is updated as CodeDeploy does it: it invokes the hook and checks its result and the
+alarms, then shifts traffic at the group's pace while it watches the alarms. If one goes off, it moves the alias back,
+and CloudFormation rolls the stack back. IAM must allow each action to the group's role. A minute of the pace takes
+SHIFT_MINUTE seconds.
 """
 
 import collections
@@ -23,24 +23,24 @@ MINUTE = float(os.environ.get("SHIFT_MINUTE", "60"))
 applications, groups = AccountRegionScopedDict(), AccountRegionScopedDict()
 hooks = {}  # The status that each hook has reported, by execution.
 counted = collections.Counter()  # Requests to an alias with weights.
-responding = contextvars.ContextVar("responding", default="")  # The version that responds to a request to an alias.
+responding = contextvars.ContextVar("responding", default="")  # The version that serves a request to an alias.
 effective = lambda_svc._effective_func_record_for_qualifier
 invoke = lambda_svc._invoke
 update_alias = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Alias"]["update"]
 blocks = stacks._runs_on_worker_thread
 
 
-# ---- Lambda: the weights of an alias count ----
+# ---- Lambda: weighted aliases ----
 
 
 def version_of(function: dict, qualifier: str | None) -> str | None:
-    """Where a request to an alias goes, by its weights."""
+    """The version that serves a request to an alias, according to its weights."""
     alias = (function or {}).get("aliases", {}).get(qualifier)
     if not alias:
         return qualifier
     version = alias["FunctionVersion"]
     for another, share in alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}).items():
-        # By turns, not by chance as on AWS: of ten requests, a tenth is one, so that each story ends in one way.
+        # In turn, not at random as on AWS: exactly one of ten requests, so that each story has only one outcome.
         counted[alias["AliasArn"]] += 1
         if int(counted[alias["AliasArn"]] * share) > int((counted[alias["AliasArn"]] - 1) * share):
             version = another
@@ -59,7 +59,7 @@ async def invoke_by_weight(name, event, headers, path_qualifier=None, query_para
 def create_application(logical_id, properties, stack_name):
     name = properties["ApplicationName"]
     if properties["ComputePlatform"] != "Lambda" or name in applications:
-        raise ValueError(f"{name} is not of Lambda, or exists already")
+        raise ValueError(f"{name} is not for Lambda, or already exists")
     applications[name] = properties
     return name, {}
 
@@ -80,7 +80,7 @@ def update_group(name, old, properties, *_):
 
 
 def paces(config: str) -> list:
-    """The shares of traffic before all of it, each with its minutes."""
+    """The partial shares of traffic, each with its duration in minutes."""
     if config == "CodeDeployDefault.LambdaAllAtOnce":
         return []
     if canary := re.fullmatch(r"CodeDeployDefault\.LambdaCanary(10)Percent(5|10|15|30)Minutes", config):
@@ -122,7 +122,7 @@ class Deployment:
         self.alarms = [each["name"] for each in watched.get("alarms", [])] if watched.get("enabled") else []
 
     def run(self, hook: str | None):
-        """Gives the alias its new version, or says why not."""
+        """Moves the alias to its new version, or raises the reason why not."""
         try:
             self.check_and_shift(hook)
         except ValueError as why:
@@ -147,7 +147,7 @@ class Deployment:
         self.steps.append("all of it")
 
     def ask(self, hook: str):
-        """Invokes the function that tries the new version, and waits for its report."""
+        """Invokes the function that checks the new version, and waits for its report."""
         arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{hook.rpartition('function:')[2]}"
         self.asks("lambda:InvokeFunction", arn)
         function, configuration, _ = lambda_svc._get_func_record_for_ref(hook)
@@ -181,7 +181,7 @@ class Deployment:
             self.steps.append(f"{self.share()} of the traffic")
 
     def asks(self, action: str, *resources: str):
-        """All of the resources, where AWS leaves open which one it asks about."""
+        """Requires the action on all resources, because AWS does not document which one it checks."""
         role = self.group["serviceRoleArn"]
         for each in resources:
             if not may(role, action, each):
@@ -216,7 +216,7 @@ lambda_svc._effective_func_record_for_qualifier = lambda function, qualifier: ef
     function, version_of(function, qualifier)
 )
 lambda_svc._invoke = invoke_by_weight
-# An update that takes minutes must not keep the server from responding.
+# An update that takes minutes must not block the server.
 stacks._runs_on_worker_thread = lambda each: each == "AWS::Lambda::Alias" or blocks(each)
 provide(
     "AWS::CodeDeploy::Application",

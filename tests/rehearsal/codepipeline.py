@@ -1,4 +1,4 @@
-"""What AWS does on a push: EventBridge's event, and CodePipeline's executions, stages, actions and rollbacks."""
+"""An emulation of AWS after a push: EventBridge's event, and CodePipeline's executions, stages and rollbacks."""
 
 import concurrent.futures
 import copy
@@ -28,14 +28,14 @@ class CodePipeline:
         self.aws, self.guide, self.report, self.work, self.folder = aws, guide, report, work, aws.folder
         self.name = name
         self.received = RECEIVED if os.environ.get("RECEIVED") else {}
-        self.decide = None  # Answers an approval, by a command.
-        self.executions = []  # The latest first.
+        self.decide = None  # Decides an approval with a command.
+        self.executions = []  # Latest first.
         self.is_brief = False  # Whether it reports actions, not commands.
-        self.asked = 0  # How much of what was asked for is done.
-        # A rehearsal works without github.com. NOT_SHOWN says so.
+        self.asked = 0  # The number of requests already handled.
+        # A rehearsal works without github.com, as NOT_SHOWN says.
         os.environ.setdefault("ADVISORY_DB", str(ROOT / "tests/tools/advisories"))
 
-    # ---- What the template says ----
+    # ---- The template ----
 
     @property
     def described(self) -> dict:
@@ -99,7 +99,7 @@ class CodePipeline:
         return self.aws.call(tools, "events", "test_event_pattern", **pattern)["Result"]
 
     def starts_early(self):
-        """A new pipeline starts by itself."""
+        """A new pipeline starts automatically."""
         try:
             self.start()
         except Failed as failed:
@@ -137,14 +137,14 @@ class CodePipeline:
         execution.variables[action.get("namespace", "")] = variables
 
     def run(self, title: str) -> Execution:
-        """Runs the pipeline on what was pushed."""
+        """Runs the pipeline for the pushed commit."""
         execution = self.start()
         for stage in self.stages[1:]:
             self.play(execution, stage, title)
         return execution
 
     def run_all(self, executions: list, title: str) -> list:
-        """Runs executions that are queued: a stage has one at a time, in their order. Returns how each has ended."""
+        """Runs queued executions, one at a time and in order in each stage. Returns the result of each."""
         stages, ends = self.stages[1:], [""] * len(executions)
 
         def play(turn: int, behind: int):
@@ -160,7 +160,7 @@ class CodePipeline:
         return ends
 
     def play(self, execution: Execution, stage: dict, title: str):
-        """Runs the actions of a stage. If one fails, and the stage says so, the stage is rolled back."""
+        """Runs the actions of a stage. If one fails, rolls the stage back if it is configured to."""
         try:
             for action in sorted(stage["actions"], key=lambda each: each.get("runOrder", 1)):
                 execution.stages[stage["name"]] = "InProgress"
@@ -200,7 +200,7 @@ class CodePipeline:
         if code != 0:
             raise Failed(f"{where} ended with exit code {code}: see {log}")
 
-    # ---- Approvals, and what an engineer asks for ----
+    # ---- Approvals, and an engineer's requests ----
 
     def wait_for_approval(self, execution: Execution, stage: str, action: dict, title: str):
         shown = execution.resolved(action["configuration"])
@@ -221,7 +221,7 @@ class CodePipeline:
             raise Failed(f"{stage} was rejected: {decision['result']['summary']}")
 
     def tell(self, approval: dict | None = None):
-        """Leaves the responses of CodePipeline: pipelines.py."""
+        """Writes CodePipeline's responses for pipelines.py."""
         folder = self.folder / "codepipeline"
         folder.mkdir(exist_ok=True)
         for operation, response in responses(self.name, self.stages, self.executions, approval or {}).items():
@@ -230,7 +230,7 @@ class CodePipeline:
             pathlib.Path(written.name).rename(folder / f"{self.name}.{operation}.json")
 
     def take(self, operation: str) -> list:
-        """What was asked of CodePipeline since the last time."""
+        """New requests to CodePipeline."""
         file = self.folder / "codepipeline/asked"
         lines = file.read_text().splitlines() if file.exists() else []
         fresh, self.asked = [json.loads(line) for line in lines[self.asked :]], len(lines)
@@ -239,7 +239,7 @@ class CodePipeline:
     # ---- Rollbacks ----
 
     def roll_back_to_the_last(self, stage: dict):
-        """A stage goes back to the last execution that succeeded there, if it has the pipeline's present structure."""
+        """Rolls a stage back to its last successful execution, if that has the pipeline's current structure."""
         name, structure = stage["name"], self.stages
         for each in self.executions:
             if each.kind == "STANDARD" and each.stages.get(name) == "Succeeded" and each.structure == structure:
@@ -247,7 +247,7 @@ class CodePipeline:
         self.report.detail(f"{name} is not rolled back: nothing of this pipeline has succeeded there so far")
 
     def roll_back_as_asked(self):
-        """Rolls back what `aws codepipeline rollback-stage` has asked for."""
+        """Performs the rollback that `aws codepipeline rollback-stage` requested."""
         [asked] = self.take("RollbackStage")
         [target] = [each for each in self.executions if each.id == asked["targetPipelineExecutionId"]]
         stage = self.stage(asked["stageName"])
@@ -274,7 +274,7 @@ class CodePipeline:
 
     @property
     def endpoint(self) -> str:
-        """The address of the API that was deployed last."""
+        """The address of the last deployed API."""
         endpoints = [each.get("ENDPOINT", "") for each in self.last.variables.values()]
         return [each for each in endpoints if each.startswith("https:")][-1]
 
@@ -312,18 +312,18 @@ class CodePipeline:
         return code
 
     def zips(self) -> dict:
-        """The code of the functions in the last package."""
+        """The zips in the last package."""
         with zipfile.ZipFile(self.fetched("Package")) as package:
             return {name: package.read(name) for name in package.namelist() if name.endswith(".zip")}
 
     def deployable(self) -> pathlib.Path:
-        """A folder in which scripts/deploy.sh can deploy the last package."""
+        """A folder from which scripts/deploy.sh can deploy the last package."""
         folder = self.unpacked("Source")
         (self.unpacked("Package") / "dist").rename(folder / "dist")
         return folder
 
     def store(self, execution: Execution, name: str, artifact: pathlib.Path, credentials: dict):
-        """An artifact goes through the pipeline's bucket. CodePipeline shortens both names in its key."""
+        """Stores an artifact in the pipeline's bucket. CodePipeline truncates both names in its key."""
         key = f"{self.name[:20]}/{name[:10]}/{secrets.token_urlsafe(5)}"
         self.aws.call(credentials, "s3", "put_object", Bucket=self.bucket, Key=key, Body=artifact.read_bytes())
         execution.artifacts[name] = key
@@ -337,7 +337,7 @@ class CodePipeline:
         return artifact
 
     def unpacked(self, name: str, credentials: dict | None = None, execution: Execution | None = None) -> pathlib.Path:
-        """The folder in which a build finds an artifact, of which each build has another."""
+        """The folder of a build's artifact, different for each build."""
         folder = self.folder / "src" / name
         if strict("folders"):
             folder = pathlib.Path(tempfile.mkdtemp(prefix="src", dir=self.folder)) / "src"

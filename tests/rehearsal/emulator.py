@@ -1,9 +1,9 @@
-"""ministack, taught what the templates need and it does not know, and made as strict as a new account (strict.py).
+"""ministack, extended by what the templates need, and as strict as a new account (strict.py).
 
-It learns the condition keys of the deployment role, cloudformation:RoleArn and the tags of an API key; that a key can
-be disabled; that a function which is updated finishes what it has begun; and that an alarm may watch an expression,
-which it does not compute: such an alarm is created, described and set, but never goes off by itself. pipelines.py and
-codedeploy.py add the services that it lacks.
+This adds the condition keys of the deployment role (cloudformation:RoleArn and the tags of an API key), disabled keys,
+functions that finish their requests when they are updated, and alarms on expressions. It does not evaluate these: such
+an alarm can be created, described and set, but never goes off by itself. pipelines.py and codedeploy.py add the missing
+services.
 """
 
 import collections
@@ -66,7 +66,7 @@ def of_a_metric_or_an_expression(name, properties):
 
 
 def find_api_of_any_account(api):
-    """An unsigned request finds an API by its host name alone."""
+    """Routes an unsigned request to an API by its host name alone."""
     scope = find_api_scope(api)
     if scope or iam_evaluator._signed_request.get():
         return scope
@@ -75,13 +75,13 @@ def find_api_of_any_account(api):
 
 
 async def execute_once_it_is_known(api, *request):
-    """For some seconds, a new API is not known everywhere."""
+    """For a few seconds, a new API is not available everywhere."""
     requests[api] += 1
     if strict("new-api") and requests[api] <= 2:
         headers = {"Content-Type": "application/json", "x-amzn-errortype": "ForbiddenException"}
         return 403, headers, b'{"message":"Forbidden"}'
     status, headers, body = await handle_execute(api, *request)
-    # For client.py, which counts what a caller sees of each version.
+    # For client.py, which counts the responses of each version.
     return status, {**headers, "X-Rehearsal-Version": codedeploy.responding.get()}, body
 
 
@@ -98,7 +98,7 @@ def kill_once_they_are_idle(workers):
 
 
 def needs(linked_role: str, service: str, types: tuple, has):
-    """Lets CloudFormation create such resources only if its role may create the service-linked role that they need."""
+    """Lets CloudFormation create resources that need a service-linked role only if its role can create that."""
 
     def created_with_linked_role(create):
         def handler(name, properties, stack_name, *rest, **more):
@@ -115,7 +115,7 @@ def needs(linked_role: str, service: str, types: tuple, has):
 
 
 def refuses_taken_names(each: str, property_of_name: str, taken):
-    """CloudFormation creates nothing whose name something else has."""
+    """Makes CloudFormation reject a resource whose name is already taken."""
     handlers = provisioners._RESOURCE_HANDLERS[each]
     create = handlers["create"]
 

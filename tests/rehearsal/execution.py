@@ -1,4 +1,4 @@
-"""The executions of a pipeline, and what CodePipeline returns about them."""
+"""A pipeline's executions, and CodePipeline's responses about them."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from aws import expect
 
 
 class Execution:
-    """One run of a pipeline, with artifacts and variables of its own."""
+    """One execution of a pipeline, with its artifacts and variables."""
 
     def __init__(self, structure: list, kind: str = "STANDARD"):
         self.id, self.structure, self.kind = str(uuid.uuid4()), structure, kind
@@ -17,10 +17,10 @@ class Execution:
         self.variables = {}  # By namespace.
         self.stages = {}  # How each has ended.
         self.commit = self.message = ""
-        self.received = None  # What its builds receive, if it is not what all builds do.
+        self.received = None  # What its builds receive, if different from other builds.
 
     def resolved(self, value):
-        """A value of the pipeline's structure, with what #{Namespace.NAME} stands for in it."""
+        """A value of the pipeline's structure, with #{Namespace.NAME} replaced."""
         if isinstance(value, dict):
             return {name: self.resolved(each) for name, each in value.items()}
 
@@ -32,7 +32,7 @@ class Execution:
 
 
 def responses(pipeline: str, stages: list, executions: list, approvals: dict) -> dict:
-    """The response of each operation, with the actions in `approvals`, by stage, that wait."""
+    """The response of each operation. `approvals` are the waiting actions, by stage."""
     states = []
     for name in (stage["name"] for stage in stages):
         latest = next((each for each in executions if name in each.stages), None)

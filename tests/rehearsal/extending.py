@@ -1,4 +1,4 @@
-"""What the emulator is extended with: services, resources, and the decisions of IAM."""
+"""Helpers that extend the emulator with services, resources, and IAM decisions."""
 
 import json
 
@@ -10,17 +10,17 @@ from ministack.services.cloudformation import provisioners
 
 
 class Refused(Exception):
-    """An operation's error: its code, and why."""
+    """An operation's error: its code and message."""
 
 
 def serve(service: str, prefix: str, operations: dict):
-    """Adds a service whose API is JSON, with a function for each operation, and lets IAM guard it."""
+    """Adds a service with a JSON API, a function for each operation, and IAM enforcement."""
 
     async def handle(method, path, headers, body, query):
         operation = headers["x-amz-target"].rpartition(".")[2]
         try:
             if operation not in operations:
-                raise Refused("UnknownOperationException", f"{service} is not emulated so far: {operation}")
+                raise Refused("UnknownOperationException", f"{service} is not emulated yet: {operation}")
             status, response = 200, operations[operation](json.loads(body or b"{}"))
         except Refused as refused:
             code, message = refused.args
@@ -39,7 +39,7 @@ def provide(each: str, create, update, delete):
 
 
 def as_in_the_api(properties):
-    """Properties with the API's names, which begin in lower case. The parameters of an action are its provider's."""
+    """Properties with the API's names, which begin in lower case. An action's parameters keep their names."""
     if isinstance(properties, list):
         return [as_in_the_api(each) for each in properties]
     if isinstance(properties, dict):
@@ -68,7 +68,7 @@ def may(role: str, action: str, resource: str, **context: str) -> bool:
 
 
 def trusts(role: str, service: str) -> bool:
-    """Whether an AWS service may assume a role."""
+    """Whether an AWS service can assume a role."""
     policy = iam._roles[role.rsplit("/", 1)[1]]["AssumeRolePolicyDocument"]
     statements = (json.loads(policy) if isinstance(policy, str) else policy)["Statement"]
     return any(each["Effect"] == "Allow" and each["Principal"].get("Service") == service for each in statements)

@@ -1,4 +1,4 @@
-"""An engineer with a clone of this repository, who runs the commands of the pages in docs/."""
+"""An engineer with a clone of this repository, who runs the commands in docs/."""
 
 import os
 import pathlib
@@ -16,7 +16,7 @@ REPOSITORY = "product-catalog-service"
 
 
 def is_complete(ran: set, pages: tuple, left_out: tuple = ()):
-    """Every command of these pages was run, but for some sections."""
+    """Checks that every command of these pages was run, except in some sections."""
     for page in pages:
         _, *sections = re.split(r"(?m)^## ", (ROOT / page).read_text())
         for section in sections:
@@ -71,7 +71,7 @@ class Guide:
             if (ROOT / name).exists():
                 (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.clone / name)
-        # One of the two places that name the service; the commands name the other.
+        # One of the two places that name the service; the commands set the other.
         stack = self.clone / "serverless.yml"
         text = stack.read_text()
         expect("\nservice: product-catalog-service\n" in text, "serverless.yml names the service")
@@ -80,13 +80,13 @@ class Guide:
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
 
     def replace(self, command: str, script: str, path: str | None = None):
-        """A script before a command of this machine, which is $REAL to it."""
+        """Puts a script in front of a command of this machine, which it finds as $REAL."""
         replaced = self.folder / "bin" / command
         replaced.write_text(f'#!/usr/bin/env bash\nREAL="{shutil.which(command, path=path)}"\n{script}')
         replaced.chmod(0o755)
 
     def choose(self, stages: dict = STAGES):
-        """The guide's choices, which are this rehearsal's, with these stages; the architecture is this machine's."""
+        """The guide's choices, adapted to this rehearsal, these stages and this machine's architecture."""
         self.run("1. Choose")
         chosen = self.left()
         ours = {f"{stage}_ACCOUNT": account for stage, account in STAGES.items()}
@@ -105,17 +105,17 @@ class Guide:
 
     @property
     def external_id(self) -> str:
-        """What the accounts of the stage agree on."""
+        """The external id that the accounts of the stage share."""
         return f"{self.variables['EXTERNAL_ID']}-{self.variables['STAGE']}"
 
     def left(self) -> dict:
-        """The variables that the last commands have left."""
+        """The variables that the last commands have set."""
         return dict(each.split("=", 1) for each in (self.folder / "variables").read_text().split("\0") if each)
 
     def run(
         self, title: str, page: str = GUIDE, blocks: slice = slice(None), choosing: tuple = ("", ""), **chosen: str
     ) -> str:
-        """Runs the commands of a section of a page in the engineer's clone, with these variables: what they print.
+        """Runs a section's commands in the engineer's clone, with these variables, and returns their output.
 
         Before them, it runs the commands that stand before all sections. Of the words that the reader is to choose, the
         first of `choosing` becomes the second.
@@ -130,7 +130,7 @@ class Guide:
             self.report.detail(f"$ {line}")
         since = time.monotonic()
         environment = {**self.aws.environment({}), **self.git()}
-        if strict("region"):  # The pages set what they need.
+        if strict("region"):  # The pages must set the region that they need.
             del environment["AWS_REGION"], environment["AWS_DEFAULT_REGION"]
         environment |= self.variables | chosen
         if strict("region") and page != GUIDE:
@@ -144,7 +144,7 @@ class Guide:
         return done.stdout
 
     def git(self) -> dict:
-        """git, to which this folder is CodeCommit."""
+        """Runs git with this folder as CodeCommit."""
         return {
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_CONFIG_COUNT": "1",

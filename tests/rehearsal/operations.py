@@ -1,4 +1,4 @@
-"""What an engineer does when paged, and to migrate: docs/runbook.md and docs/migrate.md."""
+"""An engineer who follows docs/runbook.md and docs/migrate.md."""
 
 import json
 import re
@@ -40,7 +40,7 @@ class Operations:
         request = json.loads(self.aws.curl(*key, f"{self.pipeline.endpoint}/product/find/nobody-has-this-id"))[
             "requestId"
         ]
-        # One line of all requests, as text, because the emulator does not tell a function to log JSON.
+        # A line of text for each request, because the emulator does not configure JSON logs.
         [line] = self.guide.run("Find one request", RUNBOOK, REQUEST=request, **stage).splitlines()
         expect(request in line and "404" in line, f"the log has the response to request {request}: {line}")
         self.report.detail(f"request {request} is in the log, with the status 404")
@@ -66,9 +66,9 @@ class Operations:
         self.roll_back_to_commits(**stage)
 
     def drift(self, **stage: str):
-        """What was changed by hand is listed: a function, and an alias."""
+        """Manual changes are listed: to a function, and to an alias."""
         printed = self.guide.run("Look for drift", RUNBOOK, **stage).strip()
-        expect(printed.endswith("is as its template says"), f"nothing has drifted: {printed}")
+        expect(printed.endswith("matches its template"), f"nothing has drifted: {printed}")
         function = {"FunctionName": f"{SERVICE}-find"}
         live = self.aws.call(root_of(TARGET), "lambda", "get_alias", Name="live", **function)["FunctionVersion"]
         for version, memory in (("1", 512), (live, 256)):
@@ -110,7 +110,7 @@ class Operations:
         self.guide.run("Correct a product", RUNBOOK, PRODUCT=json.dumps(product | back), **signed, **url)
 
     def roll_back(self, **stage: str):
-        """A stage is deployed again with what a release was made of."""
+        """A stage is rolled back to an earlier release."""
         last = self.pipeline.last
         listed = self.guide.run("Roll back", RUNBOOK, slice(1), **stage)
         expect(last.id in listed and last.commit in listed, f"CodePipeline lists what was deployed: {listed}")
@@ -119,7 +119,7 @@ class Operations:
         self.pipeline.roll_back_as_asked()
 
     def roll_back_to_commits(self, **stage: str):
-        """Whatever a bad push consisted of, the pipeline then has the files of the last good commit again."""
+        """After any bad push, the pipeline gets the files of the last good commit again."""
         for title, push in {
             "a commit": self.commit,
             "a merge commit": self.merge,
@@ -153,7 +153,7 @@ class Operations:
         self.guide.in_clone("git", "merge", "--quiet", "--no-ff", "--message", "Merge something bad", bad)
 
     def source_lines(self):
-        """The source line of an offset in a function that was deployed: one that no request can make panic."""
+        """Resolves an offset in a deployed function to its source line, without a panic, which no request can cause."""
         dist = self.pipeline.unpacked("Package") / "dist"
         found = {}
         for symbols in (dist / "debug").iterdir():
@@ -180,7 +180,7 @@ class Operations:
             shutil.rmtree(mine)
             output = self.guide.run("A panic", RUNBOOK, slice(1), **chosen).strip()
             expect("no longer has" in output, f"the commands say that the artifact has expired: {output}")
-            shutil.copytree(dist, mine)  # What `make release` leaves.
+            shutil.copytree(dist, mine)  # What `make release` produces.
             again = self.guide.run("A panic", RUNBOOK, slice(1, None), **chosen).strip()
             expect(again == line, f"the symbols of a new build lead to the same line: {again}")
             self.report.detail("the artifacts expire: the symbols of a new build lead to the same line")
@@ -191,7 +191,7 @@ class Operations:
             self.aws.call(root_of(TOOLS), "s3", "delete_object", Key=each["Key"], **bucket)
 
     def page(self) -> str:
-        """The URL of a queue to which the alarms are sent, as to an engineer's pager."""
+        """The URL of a queue that receives the alarms, like an engineer's pager."""
         topic, queue = f"arn:aws:sns:{REGION}:{TARGET}:{SERVICE}-alarms", f"arn:aws:sqs:{REGION}:{TARGET}:pager"
         opened = {
             "Effect": "Allow",
@@ -208,7 +208,7 @@ class Operations:
         return created["QueueUrl"]
 
     def migration(self):
-        """The original's table, with two items, goes from its stack to one that osls deploys as in the pipeline."""
+        """Moves the original's table, with two items, from its stack to one that osls deploys as in the pipeline."""
         target, table, stack = root_of(TARGET), "PRODUCT_CATALOG_OF_THE_ORIGINAL", f"{NAME}-PROD"
         chosen = {"STAGE": "PROD", "TABLE": table}
         resources = {
@@ -257,7 +257,7 @@ class Operations:
         self.report.detail("the stack is deleted again, and its table is kept")
 
     def leftovers(self):
-        """The first deployment of PROD fails, and leaves a table that the next one does not expect."""
+        """The first deployment of PROD fails, and leaves a table that blocks the next one."""
         target, table = root_of(TARGET), "PRODUCT_CATALOG_PROD"
         # A role of a function depends on the table, so the table is created before it.
         in_the_way = {"RoleName": f"{NAME}-PROD-find-role"}
@@ -279,7 +279,7 @@ class Operations:
         self.delete_prod(table)
 
     def deploy_prod(self, table: str) -> subprocess.CompletedProcess:
-        """Deploys the stack of PROD as scripts/deploy.sh does, but as an administrator and to a table of this name."""
+        """Deploys PROD's stack like scripts/deploy.sh, but as an administrator, and with this table name."""
         parameters = [
             *("--param", f"cfnRoleArn=arn:aws:iam::{TARGET}:role/none"),
             *("--param", f"architecture={ARCHITECTURE}"),

@@ -1,32 +1,32 @@
-"""The deployment role's permissions against the calls that a rehearsal has recorded."""
+"""Compares the deployment role's permissions with the calls that a rehearsal has recorded."""
 
 import json
 
 from aws import TARGET, Aws, Failed, root_of
 
-# What the role may do and no call has shown, and why it may.
+# Permissions that no recorded call needed, with their reasons.
 UNSEEN = {
-    "cloudformation:TagResource": "CreateChangeSet tags the stack; the emulator does not ask for it",
+    "cloudformation:TagResource": "CreateChangeSet tags the stack; the emulator does not check this",
     "execute-api:Invoke": "creates and finds a product after a deployment; CloudTrail records no calls of an API",
-    "iam:PassRole": "CreateChangeSet passes the execution role; the emulator does not ask for it",
-    "s3:AbortMultipartUpload": "ends the upload of a package of more than 5 MB that has failed",
+    "iam:PassRole": "CreateChangeSet passes the execution role; the emulator does not check this",
+    "s3:AbortMultipartUpload": "aborts a failed upload of a package of more than 5 MB",
 }
-# The action that a recorded call needs, where it is not called alike.
+# The action that a recorded call needs, if its name differs.
 NEEDS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjects": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "apigateway:GET.apigateway": "apigateway:GET",
-    # Recorded without its name: osls posts nothing else to S3.
+    # Recorded without a name: osls posts nothing else to S3.
     "s3:POST.s3": "s3:DeleteObject",
 }
-# Allowed to everybody.
+# Allowed to everyone.
 FREE = {"sts:GetCallerIdentity"}
 
 
 def allowed(aws: Aws, role: str) -> set:
-    """The actions that a role of the target account is allowed."""
+    """The actions that a role of the target account allows."""
     actions = set()
     root = root_of(TARGET)
     for name in aws.call(root, "iam", "list_role_policies", RoleName=role)["PolicyNames"]:
@@ -38,7 +38,7 @@ def allowed(aws: Aws, role: str) -> set:
 
 
 def recorded(aws: Aws, keys: set) -> set:
-    """The actions needed by the calls that were made with these access keys."""
+    """The actions that calls with these access keys needed."""
     actions = set()
     for event in aws.call(root_of(TARGET), "cloudtrail", "lookup_events")["Events"]:
         call = json.loads(event["CloudTrailEvent"])
@@ -53,7 +53,7 @@ def recorded(aws: Aws, keys: set) -> set:
 
 
 def compare(allowed: set, recorded: set):
-    """Fails over an action that is allowed and neither used nor excused, or the other way round."""
+    """Fails if an action is allowed but neither used nor excused, or the other way round."""
     wrong = {
         "used and not allowed": recorded - allowed,
         "allowed without a reason": allowed - recorded - set(UNSEEN),

@@ -1,7 +1,7 @@
-"""CodePipeline and CodeCommit inside the emulator: resources, as CloudFormation resolves their properties.
+"""CodePipeline and CodeCommit inside the emulator, with the properties that CloudFormation has resolved.
 
-codepipeline.py runs the pipelines, in another process. It leaves the response of each operation in a file, and
-finds the requests in another.
+codepipeline.py runs the pipelines in another process. It writes the response of each operation to a file, and reads the
+requests from another.
 """
 
 import json
@@ -51,7 +51,7 @@ def from_file(operation: str):
     def respond(asked: dict) -> dict:
         file = FOLDER / f"{asked.get('pipelineName', asked.get('name'))}.{operation}.json"
         if not file.exists():
-            raise Refused("PipelineNotFoundException", f"nothing is known of {file.stem}")
+            raise Refused("PipelineNotFoundException", f"{file.stem} is unknown")
         with (FOLDER / "asked").open("a") as kept:
             print(json.dumps({"operation": operation, **asked}), file=kept)
         return json.loads(file.read_text())
@@ -60,7 +60,7 @@ def from_file(operation: str):
 
 
 def list_executions(asked: dict) -> dict:
-    """Those that have succeeded in a stage, if that is asked."""
+    """The executions that have succeeded in a stage, if that filter is set."""
     stage = asked.get("filter", {}).get("succeededInStage", {}).get("stageName")
     listed = from_file("ListPipelineExecutions")(asked)["pipelineExecutionSummaries"]
     return {"pipelineExecutionSummaries": [each for each in listed if not stage or stage in each.pop("succeededIn")]}

@@ -1,6 +1,6 @@
-"""One build through DEV, STAGE and PROD, each an account of its own: releases that are good, and some that are not.
+"""Good and bad releases through DEV, STAGE and PROD, each in its own account.
 
-`make test` plays the beginning, with three accounts: without STAGE.
+`make test` runs only the beginning, with three accounts: without STAGE.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ from operations import RUNBOOK
 from received import RECEIVED
 from report import Report
 
-# The sections of the pages whose commands are run only if everything is.
+# The sections whose commands only a full rehearsal runs.
 IN_FULL = ("A stopped release",)
 
 
@@ -32,7 +32,7 @@ class Promotion:
         self.pipeline.decide = self.approve
 
     def play(self, is_full: bool):
-        """The stories, or the first two of them."""
+        """Runs all stories, or only the first two."""
         # With three accounts, STAGE is left out.
         self.stages = STAGES if is_full else {stage: STAGES[stage] for stage in ("DEV", "PROD")}
         accounts = ", ".join(f"{stage} {account}" for stage, account in self.stages.items())
@@ -64,7 +64,7 @@ class Promotion:
         for stage in self.stages:
             self.guide.run("3. The roles, in the account of each stage", STAGE=stage)
         self.guide.run("7. Be told when something is wrong", EMAIL="engineers@example.com")
-        # DEV takes 5 requests a second, the client sends 20.
+        # DEV accepts 5 requests a second, but the client sends 20.
         self.change("requestsPerSecond: 5\n    burst: 10\n", "requestsPerSecond: 100\n    burst: 200\n")
         self.guide.in_clone("git", "commit", "--quiet", "--all", "--message", "More requests for DEV")
         names = [stage["name"] for stage in self.pipeline.stages]
@@ -149,7 +149,7 @@ class Promotion:
         expect(client.wrong == [], "no response was wrong")
 
     def other_zips(self):
-        """Neither a release of other zips, nor one whose number was made to fit, gets as far as an upload."""
+        """A package with other zips is not uploaded, even if its number was adapted."""
         self.report.step("Deploy a package with other zips than it was made for")
         folder = self.pipeline.deployable()
         project = self.pipeline.project("PROD", "Deploy")
@@ -173,10 +173,10 @@ class Promotion:
             expect(self.aws.stacks(account) == [], f"no stack is left in {account}")
         self.report.detail("no stack is left in any account")
 
-    # ---- What the stories do ----
+    # ---- Steps of the stories ----
 
     def is_one_release(self):
-        """Every stage has printed the number of the same zips."""
+        """Every stage must print the same release number."""
         number = self.pipeline.last.variables["Build"]["RELEASE"]
         logs = [f"{stage.lower()}-{action}" for stage in self.stages for action in ("deploy", "test")]
         for log in ("build", "approval-plan", *logs):
@@ -190,7 +190,7 @@ class Promotion:
         stack.write_text(stack.read_text().replace(old, new))
 
     def deploy_without_versions(self):
-        """What DEV has of an earlier release: an API whose functions are called without an alias."""
+        """Deploys an earlier release to DEV: an API that calls its functions without an alias."""
         self.change("versionFunctions: true", "versionFunctions: false")
         self.change("  - ./scripts/osls/traffic.js\n", "")
         standins.good(self.built, 0)(self.guide.clone)
@@ -235,5 +235,5 @@ class Promotion:
 
 
 def receiving(zips) -> dict:
-    """What the builds of a release receive, with these zips."""
+    """What a release's builds receive, with these zips."""
     return RECEIVED | {"buildspec.yml": RECEIVED["buildspec.yml"] | {"bash scripts/build.sh": zips}}

@@ -1,4 +1,4 @@
-"""What builds receive from this folder, instead of installing, testing and building it once more."""
+"""Lets builds reuse what this folder has already installed, tested and built."""
 
 import pathlib
 import shutil
@@ -23,7 +23,7 @@ def receive_build(source: pathlib.Path) -> str:
     return "make release"
 
 
-# The commands of each buildspec that `make test` runs in this folder. `make verify` receives nothing.
+# The buildspecs' commands that `make test` has already run in this folder. `make verify` reuses nothing.
 RECEIVED = {
     "buildspec.yml": {
         "make pipeline-tools": receive_tools,

@@ -1,10 +1,10 @@
-"""A push to master, whole, on emulated AWS accounts: `make rehearse`.
+"""Complete pushes to master on emulated AWS accounts: `make rehearse`.
 
-It does what docs/deploy.md says, and docs/runbook.md and docs/migrate.md, by running the commands in them, and plays
-what AWS does in between: the event of a push, CodePipeline's stages, CodeBuild's builds. Everything else is the real
-thing. With RECEIVED=1, as in `make test`, the builds receive what was installed, tested and built in this folder.
-The first part is a pipeline for one stage, the second one for three (promotion.py), of which `make test` plays the
-beginning. ONLY=1 or ONLY=3 plays one of them.
+It runs the commands of docs/deploy.md, docs/runbook.md and docs/migrate.md, and emulates what AWS does in between: a
+push's event, CodePipeline's stages, CodeBuild's builds. Everything else is real. With RECEIVED=1, as in `make test`,
+the builds reuse what was installed, tested and built in this folder. The first part has a pipeline for one stage, the
+second one a pipeline for three (promotion.py), of which `make test` runs only the beginning. ONLY=1 or ONLY=3 runs one
+of them.
 """
 
 import fcntl
@@ -51,7 +51,7 @@ class Rehearsal:
     def __init__(self, folder: pathlib.Path, work: pathlib.Path, report: Report, built: pathlib.Path):
         self.report, self.built = report, built
         self.aws = Aws(folder, work / "aws.log")
-        # A second stage is in the same account.
+        # The second stage is in the same account.
         self.guide = Guide(self.aws, self.report, {"DEV": TARGET, "PROD": TARGET})
         self.pipeline = CodePipeline(self.aws, self.guide, self.report, work, SERVICE)
 

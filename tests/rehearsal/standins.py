@@ -1,11 +1,11 @@
-"""Releases without a compiler: the good zips with another content, or with stand-ins for the functions."""
+"""Releases without a compiler: the good zips with different content, or with fake functions."""
 
 import json
 import pathlib
 import shutil
 import zipfile
 
-# A function that responds 500, except to requests with a word that it knows.
+# A function that responds with 500, except to requests that contain a certain word.
 WRONG = """#!/bin/sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 while event=$(curl -qsi "$api/next" | tr -d '\\r'); do
@@ -25,12 +25,12 @@ CHOICE = "#!/bin/sh\ncase $AWS_LAMBDA_FUNCTION_NAME in {stages}) exec ./wrong ;;
 
 
 def good(built: pathlib.Path, number: int):
-    """The functions that were built, in other zips."""
+    """The built functions, in different zips."""
     return lambda source: repack(built, source / "dist", {f"release-{number}": ""})
 
 
 def wrong(built: pathlib.Path, *stages: str, knows_the_smoke_test: bool):
-    """The functions that were built, which are wrong in some stages: always, or where the smoke test does not look."""
+    """The built functions, made wrong in some stages: always, or only where the smoke test does not look."""
     script = WRONG.replace("KNOWN", "smoke-test" if knows_the_smoke_test else "nothing").replace(
         "RIGHT", json.dumps(RIGHT)
     )
@@ -39,7 +39,7 @@ def wrong(built: pathlib.Path, *stages: str, knows_the_smoke_test: bool):
 
 
 def repack(built: pathlib.Path, dist: pathlib.Path, added: dict) -> str:
-    """Zips of the functions that callers reach, with other files besides the program, which can take its place."""
+    """Zips of the API's functions with additional files, which can replace the program."""
     dist.mkdir(exist_ok=True)
     for path in built.glob("*.zip"):
         shutil.copy2(path, dist)

@@ -1,4 +1,4 @@
-"""What callers and attackers meet after a deployment, and what it leaves behind."""
+"""What callers and attackers can do after a deployment, and what it leaves behind."""
 
 import functools
 import json
@@ -27,7 +27,7 @@ class Stories:
         self.aws, self.guide, self.pipeline, self.report = aws, guide, pipeline, report
 
     def holds(self, what: str, command: list, **variables):
-        """Asks the deployed API, through API Gateway and with the emulator's certificate."""
+        """Runs a test against the deployed API, through API Gateway and with the emulator's certificate."""
         url = self.aws.reachable(self.pipeline.endpoint)
         log = self.pipeline.work / f"{what.replace(' ', '-')}.log"
         since = time.monotonic()
@@ -42,11 +42,11 @@ class Stories:
         return log.read_text()
 
     def contract(self):
-        # cargo itself needs nothing of the network any more.
+        # cargo itself no longer needs the network.
         offline = {"SSL_CERT_FILE": str(self.aws.ca), "CARGO_NET_OFFLINE": "true"}
         tests = self.holds("the contract", ["make", "test-deployed"], **offline)
         expect("1 passed" in tests, "the deployed API was held to the contract")
-        # As README.md has it.
+        # The command in README.md.
         self.holds("what makes a collection for Postman", ["make", "postman"])
         walk = (
             "node_modules/.bin/newman run dist/postman/collection.json --folder walk "
@@ -56,14 +56,14 @@ class Stories:
         expect("Create a product" in walked, "newman walked through the deployed API")
 
     def authorization(self):
-        """Only a signed request creates, and only one with the key finds."""
+        """Only a signed request can create, and only one with the key can find."""
         create = (
             "--json",
             '{"id":"1002","title":"","description":"","price":"1"}',
             f"{self.pipeline.endpoint}/product/create",
         )
         find = f"{self.pipeline.endpoint}/product/find/1001"
-        # API Gateway responds to an unsigned request as to an unknown route.
+        # API Gateway treats an unsigned request like an unknown route.
         self.report.refused("creating without a signature", self.aws.curl(*create), '"status":404')
         self.report.refused("finding without a key", self.aws.curl(find), '"status":403')
         found = self.aws.curl("--header", f"X-Api-Key: {self.aws.api_key()}", find)
@@ -87,7 +87,7 @@ class Stories:
         self.report.detail(f"a page of {ORIGIN} can read the preflight, a product, and API Gateway's own problems")
 
     def assume_deployment_role(self, credentials: dict, external_id: str) -> str:
-        """The error of assuming the deployment role, or nothing if it succeeds."""
+        """The error when assuming the deployment role, or nothing if it succeeds."""
         try:
             self.aws.assume(credentials, f"arn:aws:iam::{TARGET}:role/{DEPLOYMENT_ROLE}", ExternalId=external_id)
             return ""
@@ -115,12 +115,10 @@ class Stories:
         before = self.aws.calls(TARGET)
         done = self.aws.run(deploy.credentials | environment, "bash", "scripts/deploy.sh", cwd=folder)
         expect(done.returncode == 1, "a package of another stage ends the deployment")
-        self.report.refused(
-            "a package of DEV for PROD", done.stderr, "the package in dist/ is of stage DEV and not of PROD"
-        )
+        self.report.refused("a package of DEV for PROD", done.stderr, "the package in dist/ is for stage DEV, not PROD")
         expect(self.aws.calls(TARGET) == before, "nothing was asked of the target account")
 
-        # An item that is not a product has the id of the smoke test's.
+        # An item that is not a product has the smoke test's id.
         item = {"id": {"S": "smoke-test"}, "title": {"S": ""}, "description": {"S": ""}, "price": {"N": "1"}}
         self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         code, log = self.deploy("failing-smoke-test")
@@ -129,14 +127,14 @@ class Stories:
         self.report.detail("all of them", since)
 
     def deploy(self, title: str) -> tuple[int, str]:
-        """Runs Deploy again on the last package: its exit code and its log."""
+        """Runs Deploy again on the last package, and returns its exit code and log."""
         log = self.pipeline.work / f"{title}.log"
         return self.pipeline.build("Deploy", log, lambda *_, **__: None), log.read_text()
 
     def hostile_build(self):
-        """A dependency's build script overwrites all that it can reach, and learns nothing of the target account."""
+        """A dependency's build script overwrites all that it can reach, but gets no credentials of the target."""
         leak = self.aws.folder / "leak"
-        # From here on, another product has the id of the smoke test's, which passes all the same.
+        # From here on, another product has the smoke test's id, which still passes.
         item = {"id": {"S": "smoke-test"}, "title": {"S": "Another"}, "description": {"S": ""}, "price": {"N": "1"}}
         self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName="PRODUCT_CATALOG", Item=item)
         for title, spoil in (
@@ -170,13 +168,13 @@ class Stories:
         return "the last build"
 
     def overwrite(self, leak: pathlib.Path, spoil, source: pathlib.Path) -> str:
-        """Puts a trap into every file of a build but its package, and into every artifact that Build can overwrite."""
+        """Puts a trap into every file of a build except its package, and into every artifact that Build can write."""
         steal = f"env >>{leak}; cat /proc/*/environ >>{leak}"
         script, buildspec = f"#!/usr/bin/env bash\n{steal}\n", f'{{"phases": {{"build": {{"commands": ["{steal}"]}}}}}}'
         count = 0
         for name, folders, files in os.walk(source):
             folder = pathlib.Path(name)
-            # The tools of this machine, which CodeBuild installs anew for each build, and what is deployed.
+            # Skips this machine's tools, which CodeBuild reinstalls for each build, and the package itself.
             folders[:] = [each for each in folders if each != "dist" and not (folder / each).is_symlink()]
             for each in files:
                 (folder / each).write_text(buildspec if each.startswith("buildspec") else script)
@@ -194,7 +192,7 @@ class Stories:
         return f"a build script, which has overwritten {count} files and the last package"
 
     def attempt(self, credentials: dict, operation: str, **asked) -> bool:
-        """Whether something may be done in the bucket of the artifacts."""
+        """Whether an action in the artifact bucket is allowed."""
         try:
             self.aws.call(credentials, "s3", operation, Bucket=self.pipeline.bucket, **asked)
             return True
@@ -203,7 +201,7 @@ class Stories:
             return False
 
     def handed_out(self) -> list:
-        """All credentials that sts has handed out: role, access key, secret, token."""
+        """All credentials that STS has issued: role, access key, secret, token."""
         text = self.aws.handed_out.read_text()
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
         given = [
@@ -213,7 +211,7 @@ class Stories:
         return given + printed
 
     def least_privilege(self):
-        """Each call of the deployments was allowed, and each permission is needed by one, or excused with a reason."""
+        """Each call of the deployments was allowed, and each permission is needed by a call, or has a reason."""
         keys = {key for role, key, *_ in self.handed_out() if not role or f"/{DEPLOYMENT_ROLE}/" in role}
         allowed = permissions.allowed(self.aws, DEPLOYMENT_ROLE)
         recorded = permissions.recorded(self.aws, keys)
@@ -228,7 +226,7 @@ class Stories:
             self.report.detail(f"  {action}: {reason}")
 
     def logs_of_others(self):
-        """API Gateway's log role serves all APIs of an account and region, so it outlives the stack that created it."""
+        """All APIs of an account and region share API Gateway's log role, so it outlives the stack that created it."""
         setting = self.aws.call(root_of(TARGET), "apigateway", "get_account").get("cloudwatchRoleArn", "")
         roles = self.aws.call(root_of(TARGET), "iam", "list_roles")["Roles"]
         expect(setting in [each["Arn"] for each in roles], f"API Gateway still writes logs, as {setting or 'no role'}")
@@ -238,7 +236,7 @@ class Stories:
         return {secret.encode() for _, _, *each in self.handed_out() for secret in each}
 
     def canaries(self):
-        """No secret that was handed out is found in what was printed, logged, packaged or left in a folder."""
+        """No issued secret is in anything that was printed, logged, packaged or left in a folder."""
         secrets = self.secrets() | {self.aws.api_key().encode()}
         expect(len(secrets) >= 10, "credentials were handed out")
         places = {"the output": "\n".join(self.report.lines).encode()}
@@ -266,14 +264,14 @@ class Stories:
 
 
 def name_environment(state: pathlib.Path):
-    """Lets osls upload its environment, as the code of a function."""
+    """Makes osls upload its environment as a function's code."""
     package = json.loads(state.read_text())
     package["service"]["functions"]["find"]["package"]["artifact"] = "/proc/self/environ"
     state.write_text(json.dumps(package))
 
 
 def objects(text: str) -> list:
-    """The JSON objects in a text that holds other lines, too."""
+    """The JSON objects in a text that also has other lines."""
     decoder, found, at = json.JSONDecoder(), [], 0
     while (at := text.find("{", at)) >= 0:
         value, at = decoder.raw_decode(text, at)

@@ -1,4 +1,4 @@
-"""What openapi.yaml says in words of a number, because JSON Schema sees its value and not its digits."""
+"""The rules for a price as a number that openapi.yaml has only in words: JSON Schema sees a value, not its digits."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.hook
 def filter_case(context, case):
-    """Leaves out numbers that would be no price as a string: with an exponent, or over 38 digits."""
+    """Skips numbers that would not be a price as a string: with an exponent, or with over 38 digits."""
     price = case.body.get("price") if isinstance(case.body, dict) else None
     is_number = isinstance(price, (int, float)) and not isinstance(price, bool)
     return not is_number or AS_STRING.search(json.dumps(price)) is not None

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sends the running API what schemathesis makes of openapi.yaml, and fails on any wrong response.
-# Usage: tests/schemathesis/run.sh EXAMPLES, so many for each operation.
+# Starts the API, sends it requests that schemathesis generates from openapi.yaml, and fails on any wrong response.
+# Usage: tests/schemathesis/run.sh EXAMPLES (for each operation)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 examples=$1
@@ -20,7 +20,7 @@ until url=$(grep --only-matching --max-count=1 'http://127.0.0.1:[0-9]*' "$scrat
   sleep 0.1
 done
 
-# All checks but one: API Gateway has no 405, and a method without a route is an unknown route (404).
+# All checks but one: API Gateway has no 405; an unknown method is an unknown route (404).
 SCHEMATHESIS_HOOKS=tests/schemathesis/hooks.py .venv/bin/schemathesis run openapi.yaml \
   --url "$url" --checks all --exclude-checks unsupported_method --max-examples "$examples" --continue-on-failure \
   --generation-database none --seed "${SEED:-1}" --no-color | tee "$scratch/report"

@@ -1,15 +1,15 @@
-//! A TLS authority of one's own.
+//! A private TLS authority.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// The TLS of a server at 127.0.0.1 whose certificate no public authority has signed, and its root
-/// as PEM. As at AWS, the keys are RSA, and an authority is between the root and the server.
+/// The TLS configuration of a server at 127.0.0.1 with a certificate from a private authority, and
+/// the root as PEM. As on AWS, the keys are RSA, and there is an intermediate authority.
 #[must_use]
 pub fn private_tls() -> (ServerConfig, String) {
     let named = |name: &str, mut params: CertificateParams| {
-        // OpenSSL considers a certificate self-signed if its name is that of its issuer.
+        // OpenSSL considers a certificate self-signed if its name equals its issuer's.
         params.distinguished_name.push(DnType::CommonName, name);
         params
     };

@@ -1,9 +1,8 @@
-//! Tokio's paused clock together with real sockets.
-//!
-//! A paused clock jumps to the next timer as soon as its runtime is idle, and a runtime that waits
-//! for a socket is idle, so that each timeout would expire at once. Therefore the clock is held
-//! during each attempt. A timeout of the SDK expires in a test only if a fault lets time pass,
-//! however busy the machine is.
+//! Tokio's paused clock with real sockets.
+//!A paused clock jumps to the next timer as soon as its runtime is idle. A runtime that waits for a
+//!socket is idle, so every time-out would expire immediately. Therefore the clock is held during
+//!each attempt: however busy the machine is, the SDK's time-outs expire only if a fault lets time
+//!pass.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -18,17 +17,17 @@ use catalog::ProductRepository;
 use local::LocalDynamoDb;
 use tokio::task::spawn_blocking;
 
-/// Holds the clock during the SDK's attempts: a sender for each, and a task that waits until the
-/// last of them is dropped.
+/// Holds the clock during the SDK's attempts: each has a sender, and a task waits until the last
+/// sender is dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock(Arc<Mutex<Vec<Sender<()>>>>);
 
 impl Clock {
-    /// The configuration of an AWS client for the DynamoDB at `url`, which holds this clock.
+    /// The configuration of an AWS client for the DynamoDB at `url` that holds this clock.
     pub fn config_at(&self, url: &str) -> Builder {
         LocalDynamoDb::config_at(url)
             .interceptor(self.clone())
-            // The SDK's retry quota belongs to the process: all tests would share it.
+            // The SDK's retry quota is per process, so all tests would share it.
             .retry_partition(RetryPartition::custom("test").build())
     }
 
@@ -43,7 +42,7 @@ impl Clock {
         holds.push(hold);
     }
 
-    /// Lets time pass: an attempt has ended, or gets no response.
+    /// Lets time pass: an attempt has ended, or will get no response.
     pub fn release(&self) {
         self.0.lock().expect("not poisoned").pop();
     }
@@ -75,15 +74,15 @@ impl Intercept for Clock {
     }
 }
 
-/// The configuration of an AWS client for the DynamoDB at `url`, which responds: on a paused clock,
-/// no timeout expires.
+/// The configuration of an AWS client for a DynamoDB at `url` that responds: with a paused clock,
+/// no time-out expires.
 #[must_use]
 pub fn config_at(url: &str) -> Builder {
     Clock::default().config_at(url)
 }
 
-/// The products in the table of the DynamoDB at `url`, which responds: on a paused clock, no
-/// timeout expires.
+/// The products in the table of a DynamoDB at `url` that responds: with a paused clock, no time-out
+/// expires.
 #[must_use]
 pub fn products_at(url: &str) -> ProductRepository {
     ProductRepository::new(config_at(url), LocalDynamoDb::TABLE)

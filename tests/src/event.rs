@@ -2,7 +2,7 @@ use catalog::ProductRepository;
 use local::Function;
 use serde_json::Value;
 
-/// API Gateway's event of a request to create the product in `body`.
+/// API Gateway's event for a request to create the product in `body`.
 #[must_use]
 pub fn create_event(body: impl Into<Value>) -> Value {
     let mut event = json(include_str!("../events/create-on-DEV.json"));
@@ -10,7 +10,7 @@ pub fn create_event(body: impl Into<Value>) -> Value {
     event
 }
 
-/// API Gateway's event of a request to find the product whose percent-encoded id is `id`.
+/// API Gateway's event for a request to find the product whose percent-encoded id is `id`.
 #[must_use]
 pub fn find_event(id: &str) -> Value {
     let mut event = json(include_str!("../events/find-on-DEV.json"));
@@ -22,18 +22,17 @@ fn json(event: &str) -> Value {
     serde_json::from_str(event).expect("JSON")
 }
 
-/// Sends any event to a function, and checks the result: a response that API Gateway accepts and
-/// the contract documents, or an error, if the event cannot come from API Gateway.
+/// Sends an arbitrary event to a function, and checks the result: a response that API Gateway
+/// accepts and the contract documents, or an error if the event cannot be from API Gateway.
 ///
 /// # Errors
-///
-/// What is wrong with it.
+///What is wrong with the result.
 pub async fn responds_well(
     function: Function,
     products: &ProductRepository,
     event: &str,
 ) -> Result<(), String> {
-    /// DynamoDB works here, so that a 5xx would be our mistake.
+    /// DynamoDB works here, so a 5xx would be our mistake.
     const STATUSES: [u64; 9] = [200, 201, 304, 400, 404, 409, 413, 415, 422];
 
     let response = match function.invoke(products, event).await {

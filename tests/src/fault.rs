@@ -1,6 +1,6 @@
-//! What can go wrong between a function and DynamoDB.
+//! Faults between a function and DynamoDB.
 
-/// What goes wrong with a request to DynamoDB.
+/// A fault of a request to DynamoDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// DynamoDB does nothing and returns the error with this code.
@@ -11,13 +11,13 @@ pub enum Fault {
     SignatureNotYetCurrent,
     /// DynamoDB fails after the write.
     InternalServerErrorAfterwards,
-    /// Something before DynamoDB is overloaded.
+    /// Something in front of DynamoDB is overloaded.
     ServiceUnavailable,
-    /// The same, and its response says how long to wait.
+    /// The same, with a response that says how long to wait.
     ServiceUnavailableForNow,
     /// Something else responds with a 404.
     NotFound,
-    /// Nobody listens.
+    /// The connection is refused.
     ConnectionRefused,
     /// The connection ends before the write.
     Reset,
@@ -26,23 +26,23 @@ pub enum Fault {
     /// Nothing is done, and no response comes.
     Silence,
     /// The write is done, and no response comes.
-    AnswerLost,
+    ResponseLost,
     /// The connection ends in the middle of the response.
-    AnswerTruncated,
-    /// Something else responds, such as a proxy with a page.
+    ResponseTruncated,
+    /// Something else responds, such as a proxy with an HTML page.
     NoJson,
-    /// Something else responds with nothing.
+    /// Something else sends an empty response.
     Empty,
     /// The response begins after the time for an attempt.
     SlowFirstByte,
     /// The response begins at once and ends after the time for an attempt.
     SlowBody,
-    /// The response is not the one that DynamoDB sent.
+    /// The response differs from the one that DynamoDB sent.
     WrongChecksum,
 }
 
 impl Fault {
-    /// All faults, except the errors that DynamoDB names.
+    /// All faults except DynamoDB's errors with a code.
     pub const ALL: [Self; 17] = [
         Self::SignatureExpired,
         Self::SignatureNotYetCurrent,
@@ -54,8 +54,8 @@ impl Fault {
         Self::Reset,
         Self::ResetAfterwards,
         Self::Silence,
-        Self::AnswerLost,
-        Self::AnswerTruncated,
+        Self::ResponseLost,
+        Self::ResponseTruncated,
         Self::NoJson,
         Self::Empty,
         Self::SlowFirstByte,
@@ -63,15 +63,15 @@ impl Fault {
         Self::WrongChecksum,
     ];
 
-    /// Whether DynamoDB has done what it was asked for.
+    /// Whether DynamoDB has executed the request.
     #[must_use]
     pub fn comes_afterwards(self) -> bool {
         matches!(
             self,
             Self::InternalServerErrorAfterwards
                 | Self::ResetAfterwards
-                | Self::AnswerLost
-                | Self::AnswerTruncated
+                | Self::ResponseLost
+                | Self::ResponseTruncated
                 | Self::NoJson
                 | Self::Empty
                 | Self::SlowFirstByte

@@ -1,4 +1,4 @@
-//! A network and a DynamoDB that fail: a proxy on loopback in front of the embedded one.
+//! A network and a DynamoDB that fail: a proxy on loopback in front of the embedded DynamoDB.
 
 use std::io;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::wrong_clock::WrongClock;
 /// More than any number of attempts.
 pub const ALWAYS: usize = usize::MAX;
 
-/// A way to a DynamoDB on which some requests meet a fault. Priming does not count.
+/// A proxy for a DynamoDB in which some requests meet a fault. Priming does not count.
 #[derive(Debug)]
 pub struct Faulty {
     url: String,
@@ -37,14 +37,14 @@ pub struct Faulty {
 enum Struck {
     First(usize),
     OnFirstConnection,
-    /// Those that are signed with a wrong time. The first of them can correct the clock.
+    /// Requests signed with a wrong time. The first of them can correct the clock.
     OfWrongClock {
         clock: WrongClock,
         corrected: bool,
     },
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 struct Way {
     to: String,
@@ -59,23 +59,23 @@ struct Way {
 }
 
 impl Faulty {
-    /// Longer than an attempt may take.
+    /// Longer than the time-out of an attempt.
     const SLOW: Duration = Duration::from_millis(1500);
 
-    /// Starts it on a free port before `dynamodb`: its first `times` requests meet `fault`.
+    /// Starts it on a free port in front of `dynamodb`: the first `times` requests meet `fault`.
     pub async fn start(dynamodb: &LocalDynamoDb, fault: Fault, times: usize) -> Self {
         Self::start_with(dynamodb, fault, Struck::First(times)).await
     }
 
-    /// Starts it on a free port before `dynamodb`: all requests on the first connection meet
-    /// `fault`, and no others.
+    /// Starts it on a free port in front of `dynamodb`: only the requests on the first connection
+    /// meet `fault`.
     pub async fn start_with_bad_host(dynamodb: &LocalDynamoDb, fault: Fault) -> Self {
         Self::start_with(dynamodb, fault, Struck::OnFirstConnection).await
     }
 
-    /// Starts it on a free port before `dynamodb`, and rejects signatures that are more than five
-    /// minutes too old or too new, as AWS does. `corrected` sets `clock` right while the first of
-    /// these is on its way.
+    /// Starts it on a free port in front of `dynamodb`. Like AWS, it rejects signatures that are
+    /// more than five minutes too old or too new. `corrected` corrects `clock` while the first of
+    /// these is in flight.
     pub async fn start_for(dynamodb: &LocalDynamoDb, clock: &WrongClock, corrected: bool) -> Self {
         let clock = clock.clone();
         let struck = Struck::OfWrongClock { clock, corrected };
@@ -101,22 +101,22 @@ impl Faulty {
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let way = Arc::clone(&shared);
-                // A client that goes away ends its connection only.
+                // A client that disconnects ends only its own connection.
                 tokio::spawn(async move { way.serve(stream).await.unwrap_or_default() });
             }
         });
         Self { url, way, server }
     }
 
-    /// Where a function finds it. A refused connection is not among what it can show: see
+    /// Its URL for a function. It cannot refuse a connection: see
     /// [`products`](Self::products).
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The products behind it, for one call at a time. On a paused clock, time-outs strike when the
-    /// fault is that nothing comes, and at no other time.
+    /// The products behind it, for one call at a time. With a paused clock, time-outs expire only
+    /// if the fault is a missing response.
     #[must_use]
     pub fn products(&self) -> ProductRepository {
         let mut config = self.way.clock.config_at(&self.url);
@@ -129,26 +129,26 @@ impl Faulty {
         ProductRepository::new(config, LocalDynamoDb::TABLE)
     }
 
-    /// How many requests came so far.
+    /// The number of requests so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.way.calls.load(SeqCst)
     }
 
-    /// How many requests met the fault so far.
+    /// The number of requests that met the fault so far.
     #[must_use]
     pub fn strikes(&self) -> usize {
         self.way.strikes.load(SeqCst)
     }
 
-    /// How many items were written so far.
+    /// The number of items written so far.
     #[must_use]
     pub fn writes(&self) -> usize {
         self.way.writes.load(SeqCst)
     }
 
-    /// Whether more requests came than the fault accounts for: a function's time-outs follow the
-    /// wall clock, and a busy machine may exceed them.
+    /// Whether there were more requests than the fault explains: a function's time-outs follow the
+    /// wall clock, and can expire on a busy machine.
     #[must_use]
     pub fn is_out_of_time(&self) -> bool {
         match self.way.struck {
@@ -169,7 +169,7 @@ impl Drop for Faulty {
     }
 }
 
-/// Sends the first requests to a port where nobody can listen.
+/// Sends the first requests to a port on which nobody can listen.
 #[derive(Debug)]
 struct Refused(Arc<Way>);
 
@@ -267,11 +267,11 @@ impl Way {
             Fault::WrongChecksum => changed(&response),
             Fault::ConnectionRefused => unreachable!("no request comes"),
             Fault::Reset | Fault::ResetAfterwards => return reset(client),
-            Fault::Silence | Fault::AnswerLost => {
+            Fault::Silence | Fault::ResponseLost => {
                 self.clock.release();
                 return until_closed(client).await;
             }
-            Fault::AnswerTruncated => {
+            Fault::ResponseTruncated => {
                 client.write_all(&response[..middle]).await?;
                 return reset(client);
             }
@@ -290,7 +290,7 @@ impl Way {
     }
 }
 
-/// A function's call before its first event, which has no caller.
+/// The call that a function makes before its first event, without a caller.
 fn is_priming(call: &[u8]) -> bool {
     let call = String::from_utf8_lossy(call);
     [r#""Item":{}"#, r#""Key":{"id":{"S":""}}"#]

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::release::release;
 
-/// The file for the rows of `docs/reliability.md`, if this is `make reliability`, which runs every
-/// case.
+/// The file for the rows of `docs/reliability.md` under `make reliability`, which runs every case.
 fn is_full() -> Option<String> {
     std::env::var("RELIABILITY").ok()
 }
@@ -21,8 +20,7 @@ pub fn share(all: usize) -> usize {
     }
 }
 
-/// A function's binary as `cargo test` built it; under `make reliability`, the one that is
-/// deployed.
+/// A function's binary as built by `cargo test`, or, under `make reliability`, the release binary.
 #[must_use]
 pub fn binary(built_by_test: &str) -> PathBuf {
     let built_by_test = Path::new(built_by_test);
@@ -33,7 +31,7 @@ pub fn binary(built_by_test: &str) -> PathBuf {
     }
 }
 
-/// Reports how many cases of a promise were run under which fault, and panics if any failed.
+/// Reports the number of cases of a promise under a fault, and panics if any failed.
 pub fn hold(promise: &str, under: &str, cases: usize, failures: &[String]) {
     println!(
         "{promise} | {under} | {cases} cases | {} failures",
@@ -48,6 +46,6 @@ pub fn hold(promise: &str, under: &str, cases: usize, failures: &[String]) {
         let row = format!("| {promise} | {under} | {cases} | {} |\n", failures.len());
         file.write_all(row.as_bytes()).expect("written");
     }
-    assert!(cases > 0, "{promise}: nothing was run");
+    assert!(cases > 0, "{promise}: no case was run");
     assert!(failures.is_empty(), "{promise}, {under}: {failures:#?}");
 }

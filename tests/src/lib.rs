@@ -1,4 +1,4 @@
-//! What the tests share: a catalog for each test, a client, faults, and Lambda's runtime API.
+//! Shared by the tests: a catalog for each test, a client, faults, and Lambda's Runtime API.
 
 mod authority;
 mod clock;
@@ -40,13 +40,14 @@ pub use signature::Signer;
 pub use startup::refuses_to_start;
 pub use wrong_clock::WrongClock;
 
-/// A running API over its own DynamoDB, and a client for it. On a paused clock, no timeout expires.
+/// A running API with its own DynamoDB, and a client for it. With a paused clock, no time-out
+/// expires.
 #[derive(Debug)]
 pub struct Catalog {
     /// The DynamoDB behind it.
     pub dynamodb: LocalDynamoDb,
     client: Client,
-    #[expect(dead_code, reason = "it fails for as long as the catalog lives")]
+    #[expect(dead_code, reason = "keeps the faulty DynamoDB alive with the catalog")]
     faulty: Option<Faulty>,
 }
 
@@ -95,7 +96,7 @@ impl Deref for Catalog {
     }
 }
 
-/// A client of an API, wherever the API runs.
+/// A client of an API, local or deployed.
 #[derive(Debug)]
 pub struct Client {
     url: String,
@@ -114,7 +115,7 @@ impl Client {
         }
     }
 
-    /// The same, but `send` signs each request, if there is a signer.
+    /// The same, but `send` signs each request if there is a signer.
     #[must_use]
     pub fn signing(self, signer: Option<Signer>) -> Self {
         Self { signer, ..self }
@@ -147,7 +148,7 @@ impl Client {
     }
 }
 
-/// The path of a product, with every byte percent-encoded that can be.
+/// The path of a product, with every byte of its id percent-encoded that can be.
 #[must_use]
 pub fn find_path(id: &str) -> String {
     format!(
@@ -170,7 +171,7 @@ pub fn echo(id: &str) -> Value {
 
 /// The response as text: the status, the headers that matter to a caller, and the body.
 pub async fn transcript(request: RequestBuilder) -> String {
-    /// Except `Content-Type`, which is the same for all responses of a kind.
+    /// Except `Content-Type`, which is the same for all responses of one kind.
     const TELLING: [&str; 5] = [
         "cache-control",
         "etag",
@@ -201,7 +202,7 @@ pub async fn transcript(request: RequestBuilder) -> String {
         assert_eq!(header("content-type"), Some("application/problem+json"));
         assert!(
             body.contains(request_id),
-            "a problem names its request: {body}"
+            "a problem must contain its request id: {body}"
         );
         return transcript + &body.replace(request_id, "<request id>") + "\n";
     }

@@ -1,4 +1,4 @@
-//! What a function does before its first event.
+//! Priming: what a function does before its first event.
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
@@ -8,7 +8,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::Lambda;
 
-/// What the binary sends to DynamoDB before its first event, and the status of its response to that
+/// The binary's request to DynamoDB before its first event, and the status of its response to that
 /// event if DynamoDB rejects every request, never responds, or is unreachable.
 pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
     let (report, mut reported) = unbounded_channel();

@@ -2,7 +2,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// A function's release binary, which is deployed, measured and tested in full: in `target/lambda`,
-/// where scripts/build.sh leaves it, or in the folder `LAMBDA_DIR`.
+/// where scripts/build.sh puts it, or in the folder `LAMBDA_DIR`.
 #[must_use]
 pub fn release(package: impl AsRef<Path>) -> PathBuf {
     let folder = env::var_os("LAMBDA_DIR").map_or_else(

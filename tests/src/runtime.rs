@@ -53,7 +53,7 @@ impl Lambda {
     /// A secret that the function needs, and must not write to its log.
     pub const SECRET: &str = "canary in a secret";
 
-    /// X-Ray's header of each event, which says that it is sampled.
+    /// The X-Ray header of each event, which is sampled.
     pub const TRACE: &str =
         "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
@@ -62,7 +62,7 @@ impl Lambda {
         Self::start_by(Command::new(binary), variables).await
     }
 
-    /// Starts it by a command of several words.
+    /// Starts it with a command of several words.
     pub async fn start_by(mut command: Command, variables: &[(&str, &str)]) -> Self {
         const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 
@@ -109,7 +109,7 @@ impl Lambda {
             .layer(DefaultBodyLimit::disable());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        // The rest of a long event must not wait until the beginning is acknowledged.
+        // The rest of a long event must not wait for the acknowledgement of its beginning.
         let listener = listener.tap_io(|caller| caller.set_nodelay(true).unwrap_or_default());
         tokio::spawn(async { axum::serve(listener, app).await });
 
@@ -154,7 +154,7 @@ impl Lambda {
         self.started
     }
 
-    /// The time at which it asks for its next event: its init, or the work for a response, is over.
+    /// The time at which it asks for its next event, after its init or a response.
     pub async fn asks(&mut self) -> Instant {
         tokio::select! {
             at = self.asked.recv() => at.expect("it asks"),
@@ -168,7 +168,7 @@ impl Lambda {
         self.process.id().expect("it runs")
     }
 
-    /// Ends it as a service manager would (SIGTERM), and waits for its end.
+    /// Stops it as a service manager would (SIGTERM), and waits until it has exited.
     pub async fn end(mut self) {
         let sent = Command::new("kill").arg(self.id().to_string()).status();
         assert!(sent.await.expect("kill runs").success());
@@ -190,7 +190,7 @@ impl Lambda {
     /// Sends it an event.
     pub fn send(&self, event: impl AsRef<[u8]>) {
         let event = event.as_ref().to_owned();
-        self.events.send(event).expect("it is taken");
+        self.events.send(event).expect("a receiver");
     }
 
     /// Sends it an event, and waits for the response, or for the error that it reports to Lambda.
@@ -203,7 +203,7 @@ impl Lambda {
     }
 
     /// Invokes the function like a caller that retries after a 503, up to ten times. The binary's
-    /// timeouts follow the wall clock, so that they can expire on a busy machine.
+    /// time-outs follow the wall clock, so they can expire on a busy machine.
     ///
     /// # Errors
     ///
@@ -228,26 +228,26 @@ impl Lambda {
     ) -> (Instant, Result<Value, Value>) {
         self.send(event);
         tokio::select! {
-            // It may have ended since it responded.
+            // It may have exited since it responded.
             biased;
             response = self.responses.recv() => response.expect("a response"),
             end = self.process.wait() => panic!("the function ended: {end:?}\n{:?}", (&mut self.log).await),
         }
     }
 
-    /// Waits until it ends by itself. Returns its status, how often it asked for an event, and its
-    /// log.
+    /// Waits until it exits by itself. Returns its status, the number of events it asked for, and
+    /// its log.
     pub async fn ended(mut self) -> (ExitStatus, usize, String) {
         let status = self.process.wait().await.expect("it ends");
         let log = self.log.await.expect("it was read");
         (status, self.asked.len(), log)
     }
 
-    /// Ends it at once, whatever it does (SIGKILL), and returns its log.
+    /// Kills it (SIGKILL), and returns its log.
     pub async fn kill(mut self) -> String {
         let ended = self.process.try_wait().expect("a process");
-        assert_eq!(ended, None, "the function ended by itself");
-        self.process.kill().await.expect("it is ended");
+        assert_eq!(ended, None, "the function exited by itself");
+        self.process.kill().await.expect("it can be killed");
         self.log.await.expect("it was read")
     }
 }

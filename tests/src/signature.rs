@@ -6,7 +6,7 @@ use aws_sigv4::sign::v4::SigningParams;
 use reqwest::Request;
 use reqwest::header::HeaderValue;
 
-/// Signs requests of a deployed API with AWS credentials, as its stage may require.
+/// Signs requests to a deployed API with AWS credentials, which its stage may require.
 #[derive(Debug)]
 pub struct Signer {
     credentials: Credentials,
@@ -14,7 +14,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// With these credentials, for the API Gateway of this region.
+    /// With these credentials, for API Gateway in this region.
     #[must_use]
     pub fn new(credentials: Credentials, region: &str) -> Self {
         let region = region.to_owned();
@@ -36,7 +36,7 @@ impl Signer {
         Some(Self::new(credentials, &region))
     }
 
-    /// Adds the headers of a signature made at this time.
+    /// Adds the headers of a signature at this time.
     pub fn sign(&self, request: &mut Request, time: SystemTime) {
         let identity = self.credentials.clone().into();
         let params = SigningParams::builder()
@@ -51,7 +51,7 @@ impl Signer {
         let body = request
             .body()
             .map_or(&[][..], |body| body.as_bytes().expect("a body in memory"));
-        // The host is taken from the URL. No other header has to be signed.
+        // The host comes from the URL. No other header has to be signed.
         let signable = SignableRequest::new(
             request.method().as_str(),
             request.url().as_str(),

@@ -1,4 +1,4 @@
-//! HTTP/1.1 as bytes: messages of DynamoDB that are read, made and spoiled.
+//! HTTP/1.1 as bytes: reads, creates and corrupts DynamoDB's messages.
 
 use std::io;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-/// A whole HTTP message with a content length, or nothing if there is no further one.
+/// A complete HTTP message with a content length, or nothing if there are no more.
 pub async fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut message = Vec::new();
     loop {
@@ -79,7 +79,7 @@ pub fn is_signed_now(call: &[u8]) -> bool {
     (earliest.as_str()..latest.as_str()).contains(&&signed[..earliest.len()])
 }
 
-/// Another title in the same length, or, where there is none, another checksum.
+/// Replaces the title with one of equal length, or the checksum if there is no title.
 pub fn changed(response: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(response);
     let text = if text.contains("Amazon Echo") {
@@ -90,7 +90,7 @@ pub fn changed(response: &[u8]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Drops what was not sent, and lets the client know.
+/// Drops unsent data, and resets the connection.
 pub fn reset(stream: &TcpStream) -> io::Result<()> {
     stream.set_zero_linger()?;
     Err(io::ErrorKind::ConnectionReset.into())

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::TimeSource;
 
-/// A function's clock, which differs from DynamoDB's by some seconds.
+/// A function's clock, which can differ from DynamoDB's.
 #[derive(Clone, Debug, Default)]
 pub struct WrongClock(Arc<AtomicI64>);
 

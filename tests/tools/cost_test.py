@@ -1,4 +1,4 @@
-"""docs/cost.md: that it is current, the arithmetic on examples computed by hand, and the simulation of two Regions."""
+"""docs/cost.md is current; its arithmetic, on examples computed by hand; and the simulation of two Regions."""
 
 import datetime
 import math
@@ -17,7 +17,7 @@ import regions  # noqa: E402
 class Page(unittest.TestCase):
     def test_the_page_is_current(self):
         page = cost.PAGE.read_text()
-        self.assertTrue(cost.written(page) == page, "docs/cost.md is not what its inputs yield: run make cost")
+        self.assertTrue(cost.written(page) == page, "docs/cost.md is outdated: run make cost")
 
     def test_a_page_without_one_of_its_tables_is_not_written(self):
         with self.assertRaisesRegex(ValueError, "lacks <!-- make cost: summary -->"):

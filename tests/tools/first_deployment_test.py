@@ -1,4 +1,4 @@
-"""docs/first-deployment.md: its commands, as far as one can check them without AWS."""
+"""The commands of docs/first-deployment.md, as far as they can be checked without AWS."""
 
 import os
 import pathlib
@@ -8,9 +8,9 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# The AWS CLI reads its options and the query, and calls nothing. It writes nothing to where the guide reads its output.
+# The AWS CLI parses its options and the query, but makes no call and prints nothing.
 AWS = '#!/bin/sh\nexec python3 -m awscli "$@" --generate-cli-skeleton input >/dev/null\n'
-# It reads its options, and fails to connect.
+# curl parses its options, and fails to connect.
 CURL = '#!/bin/sh\nPATH="$OLD_PATH" curl --connect-to ::127.0.0.1:1 "$@"\n[ $? -ne 2 ]\n'
 MAKE = '#!/bin/sh\nexec env PATH="$OLD_PATH" make --dry-run "$@"\n'
 

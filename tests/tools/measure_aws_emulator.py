@@ -1,5 +1,6 @@
-"""ministack, taught how Lambda logs: as JSON, if the function asks for it, and in streams with the function's name, if
-the log group is not its own. A cold start has an init of 12.5 ms. It also learns that CreateFunction has a resource.
+"""ministack, extended by Lambda's log format: as JSON, if the function asks for it, and in streams with the function's
+name, if the log group is not its own. A cold start has an init of 12.5 ms. It also gives CreateFunction a
+resource in IAM.
 """
 
 import json
@@ -13,7 +14,7 @@ resource_of = iam_actions.extract_resource_arn
 
 
 def as_json(lines: list[str], request_id: str) -> list[str]:
-    """What the function has written, and Lambda's report."""
+    """The function's output, and Lambda's report."""
     written = [line for line in lines if line.startswith("{")]
     metrics = {"durationMs": 3.25, "billedDurationMs": 4, "memorySizeMB": 128, "maxMemoryUsedMB": 17}
     if any(json.loads(line).get("coldStart") for line in written):

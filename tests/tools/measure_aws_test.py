@@ -1,4 +1,4 @@
-"""`make measure-aws`: what it reads in a log, what it computes, and its calls, on an emulated AWS that enforces IAM.
+"""`make measure-aws`: how it parses logs, what it computes, and its calls to an emulated AWS that enforces IAM.
 
 Not shown: how Lambda and CloudWatch really log, when a line is found, and what a sandbox costs. The lines are in the
 documented format, and measure_aws_emulator.py plays that part of Lambda.
@@ -149,7 +149,7 @@ class OnAnEmulatedAws(unittest.TestCase):
             time.sleep(0.1)
         else:
             raise AssertionError((cls.folder / "log").read_text())
-        # Nothing of this machine's own accounts.
+        # Nothing from this machine's own accounts.
         cls.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         cls.environment |= {"AWS_ENDPOINT_URL": cls.url, "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}
         cls.environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -157,14 +157,14 @@ class OnAnEmulatedAws(unittest.TestCase):
 
     @classmethod
     def client(cls, service: str):
-        """With the rights of an administrator."""
+        """A client with an administrator's permissions."""
         key, secret = root_of(ACCOUNT).values()
         keys = {"aws_access_key_id": key, "aws_secret_access_key": secret}
         return Session().create_client(service, REGION, endpoint_url=cls.url, **keys)
 
     @classmethod
     def deploy(cls):
-        """Two functions with their roles and log groups, an API, and who may measure them."""
+        """Creates two functions with their roles and log groups, an API, and a user who may measure them."""
         iam, api = cls.client("iam"), cls.client("apigateway")
         cls.aws = cls.client("lambda")
         package = io.BytesIO()
@@ -202,7 +202,7 @@ class OnAnEmulatedAws(unittest.TestCase):
         for part in ("product", "find", "{id}"):
             parent = api.create_resource(restApiId=rest, parentId=parent, pathPart=part)["id"]
         method = {"restApiId": rest, "resourceId": parent, "httpMethod": "GET"}
-        # Also where a stage requires a signature.
+        # Even if a stage requires a signature.
         api.put_method(**method, authorizationType="AWS_IAM")
         uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{find}/invocations"
         api.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
@@ -227,7 +227,7 @@ class OnAnEmulatedAws(unittest.TestCase):
         return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=180)
 
     def interrupt(self, interruption: signal.Signals) -> tuple[int, str]:
-        """Starts to measure, and then sends a signal: how it ended."""
+        """Starts a measurement, sends it a signal, and returns how it exited."""
         started = subprocess.Popen(
             self.command("--starts", "1000000"), env=self.environment, stderr=subprocess.PIPE, text=True
         )
@@ -305,8 +305,8 @@ class OnAnEmulatedAws(unittest.TestCase):
         another = self.command("--product", "another", "--starts", "1")
         unknown = self.command("--product", "unknown")
         for command, message in (
-            (another, "catalog-DEV-create should have returned 200, and returned {"),
-            (unknown, "/product/find/unknown should have returned 200, and returned 404: {}"),
+            (another, "catalog-DEV-create should have returned 200, but returned {"),
+            (unknown, "/product/find/unknown should have returned 200, but returned 404: {}"),
             (self.command(stage="PROD"), "Function not found"),
         ):
             done = self.run_command(*command)

@@ -1,4 +1,4 @@
-"""What `make test` prints and does: tools/parts.py, over parts of a few words of shell."""
+"""tools/parts.py, the runner of `make test`, with parts that are short shell commands."""
 
 import os
 import pathlib

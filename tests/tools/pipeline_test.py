@@ -1,4 +1,4 @@
-"""The lock file of the pipeline: wheels for both platforms, and the versions that developers have."""
+"""The pipeline's lock file: wheels for both platforms, and the same versions as developers have."""
 
 import pathlib
 import re
@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIPELINE = (ROOT / "pipeline/requirements.txt").read_text()
 TOOLS = (ROOT / "tools/requirements.txt").read_text()
 PYTHON = yaml.safe_load((ROOT / "buildspec.yml").read_text())["phases"]["install"]["runtime-versions"]["python"]
-# uv's names of the systems that Build runs on, with a glibc older than theirs.
+# uv's names for Build's systems, with an older glibc than theirs.
 ARM64, X86_64 = "aarch64-manylinux_2_28", "x86_64-manylinux_2_28"
 
 
@@ -24,7 +24,7 @@ def locked(lock: str) -> dict[str, str]:
 
 
 def without_wheel(lock: str, platform: str) -> set[str]:
-    """The packages for which the registry has no wheel for that platform with one of the locked hashes.
+    """The packages without a wheel for that platform that has one of the locked hashes.
 
     Downloads no wheel. `uv pip install --dry-run` would not do: it doesn't compare hashes.
     """

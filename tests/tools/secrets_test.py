@@ -1,4 +1,4 @@
-"""`make secrets`: what it finds, what it passes over, and that it prints no secret."""
+"""`make secrets`: what it finds, what it ignores, and that it prints no secret."""
 
 import pathlib
 import random
@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools/secrets.sh"
-# Made here, so that no file of the source has one. Always the same ones.
+# Generated here, so that no source file contains one. Always the same.
 CHOICE = random.Random(1)
 AWS_SECRET_KEY = "".join(CHOICE.choices(string.ascii_letters + string.digits + "/+", k=40))
 GITHUB_TOKEN = "ghp_" + "".join(CHOICE.choices(string.ascii_letters, k=36))

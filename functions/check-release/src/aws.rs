@@ -14,15 +14,15 @@ use serde_json::json;
 
 use crate::persist::Failure;
 
-/// What AWS's SDKs encode in a path: everything but the unreserved characters.
+/// The characters that AWS's SDKs encode in a path: all but the unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Lambda and CodeDeploy, as far as the check calls them. Their SDKs would make a release build
-/// half as long again, as docs/decisions/0022-how-the-check-calls-aws.md measures.
+/// The parts of Lambda and CodeDeploy that the check calls. Their SDKs would make a release build
+/// half as long again: docs/decisions/0022-how-the-check-calls-aws.md.
 #[derive(Debug)]
 pub(crate) struct Aws {
     client: HttpsPool<Full<Bytes>>,
@@ -34,7 +34,7 @@ pub(crate) struct Aws {
 
 #[derive(Debug)]
 struct Service {
-    /// As a signature and a host name have it.
+    /// The service's name, as in signatures and host names.
     name: &'static str,
     url: String,
 }
@@ -43,8 +43,7 @@ impl Aws {
     /// Reads AWS's standard variables, of which Lambda sets the region and the credentials.
     ///
     /// # Errors
-    ///
-    /// A sentence that names the variable which is missing or invalid.
+    ///A sentence that names the missing or invalid variable.
     pub fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let region = region(&variable)?;
         let service = |name, own| {
@@ -68,7 +67,7 @@ impl Aws {
         })
     }
 
-    /// Invokes a version of a function, and returns what it returns.
+    /// Invokes a version of a function, and returns its result.
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
     ///
     /// # Errors
@@ -93,8 +92,7 @@ impl Aws {
     /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_PutLifecycleEventHookExecutionStatus.html>
     ///
     /// # Errors
-    ///
-    /// If CodeDeploy does not take it.
+    ///If CodeDeploy does not accept it.
     pub async fn report(&self, deployment: &str, hook: &str, status: &str) -> Result<(), Failure> {
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
@@ -113,7 +111,7 @@ impl Aws {
         Ok(())
     }
 
-    /// A successful response, whole.
+    /// The body of a successful response.
     async fn post(
         &self,
         service: &Service,
@@ -134,7 +132,7 @@ impl Aws {
         }
         let error = String::from_utf8_lossy(response.body());
         let reason = format!("{status} from {}: {error}", service.name);
-        // AWS throttles with a 429, or with a 400 whose error says so.
+        // AWS throttles with a 429, or with a 400 and a throttling error.
         let is_transient =
             status.is_server_error() || status.as_u16() == 429 || error.contains("Throttling");
         Err(if is_transient {
@@ -184,8 +182,8 @@ impl Aws {
     }
 }
 
-/// The [endpoint][1] of a service in a region of any partition that a customer can open an account
-/// in.
+/// The [endpoint][1] of a service in a region of any partition in which customers can open an
+/// account.
 ///
 /// [1]: https://docs.aws.amazon.com/general/latest/gr/rande.html
 fn default_endpoint(service: &str, region: &str) -> String {

@@ -9,24 +9,24 @@ use crate::aws::Aws;
 use crate::persist::{Failure, persist};
 use crate::response::{Response, has};
 
-/// The product that is created and found: that of scripts/smoke-test.sh, so that each stage has
-/// one product for tests.
+/// The product that the check creates and finds: the same as in scripts/smoke-test.sh, so that each
+/// stage has only one test product.
 const PRODUCT: &str = r#"{"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}"#;
 
 /// Its id.
 const ID: &str = "smoke-test";
 
-/// The longest that a function is tried. A 503 takes it up to 5 s, which is its own deadline for
-/// DynamoDB: this leaves three attempts, or five if DynamoDB throttles it at once. It is also long
-/// enough for Lambda to give up on a function that does not start (10 s) and then on the same
-/// invocation (its timeout of 10 s).
+/// How long to try a function. A 503 takes up to 5 s, the function's own deadline for DynamoDB, so
+/// there is time for three attempts, or five if DynamoDB throttles immediately. It is also long
+/// enough for Lambda to give up on a function that does not start (10 s), and then on the
+/// invocation (its time-out of 10 s).
 const TRIAL: Duration = Duration::from_secs(22);
 
-/// The longest that reporting the result to CodeDeploy takes. With two trials, this is less than
-/// the 60 s that the check itself may take.
+/// How long to try to report the result to CodeDeploy. With the limits of two functions, this is
+/// less than the check's own time-out of 60 s.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// The most of a response to write to the log, in characters.
+/// The longest excerpt of a response in the log, in characters.
 const EXCERPT: usize = 1000;
 
 /// What CodeDeploy [sends to a hook][1].
@@ -55,7 +55,7 @@ struct Rejection<'a> {
     returned: String,
 }
 
-/// Whose the product with the id is.
+/// Which product has the id.
 #[derive(Clone, Copy)]
 enum Product {
     Ours,
@@ -63,11 +63,10 @@ enum Product {
 }
 
 impl Check {
-    /// The check of the versions in `CREATE` and `FIND`, which are ARNs.
+    /// Checks the versions whose ARNs are in `CREATE` and `FIND`.
     ///
     /// # Errors
-    ///
-    /// A sentence that names the variable which is missing or invalid.
+    ///A sentence that names the missing or invalid variable.
     pub fn from_env() -> Result<Self, String> {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let version = |name| {
@@ -83,10 +82,9 @@ impl Check {
     /// Checks the release, writes the result to the log, and reports it to CodeDeploy.
     ///
     /// # Errors
-    ///
-    /// If CodeDeploy does not take the result. It [invokes a hook asynchronously][1], so Lambda
-    /// [invokes it again][2] after a minute, and once more after two. Without a result, CodeDeploy
-    /// [fails the deployment after an hour][3].
+    ///If CodeDeploy does not accept the result. CodeDeploy [invokes a hook asynchronously][1], so
+    ///Lambda [retries it][2] after one minute, and again after two. Without a result, CodeDeploy
+    ///[fails the deployment after an hour][3].
     ///
     /// [1]: https://github.com/aws/serverless-application-model/blob/master/docs/safe_lambda_deployments.rst#pretraffic--posttraffic-hooks
     /// [2]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -97,7 +95,7 @@ impl Check {
         let status = rejection.as_ref().map_or("Succeeded", |_| "Failed");
         let reported = self.report(&hook, status).await;
         log(&event.context.request_id, &hook, rejection, &reported);
-        reported.map_err(|error| format!("CodeDeploy did not take {status}: {error}").into())
+        reported.map_err(|error| format!("CodeDeploy did not accept {status}: {error}").into())
     }
 
     /// What is wrong with the release, if anything is.
@@ -166,8 +164,8 @@ impl Check {
             })
     }
 
-    /// Invokes a version until its response can be judged. What `read` makes of it, or else what
-    /// was returned.
+    /// Invokes a version until it returns a conclusive response. Returns the result of `read`, or
+    /// the response that `read` rejected.
     async fn tried<T>(
         &self,
         version: &str,
@@ -188,7 +186,7 @@ impl Check {
             let execution = &hook.lifecycle_event_hook_execution_id;
             let report = self.aws.report(&hook.deployment_id, execution, status);
             match report.await {
-                // Its response to an earlier attempt was lost.
+                // The response to an earlier attempt was lost.
                 Err(Failure::Final(error)) if error.contains("LifecycleEventAlreadyCompleted") => {
                     Ok(())
                 }
@@ -199,8 +197,8 @@ impl Check {
     }
 }
 
-/// The part of [API Gateway's event][1] that says which API sent it. The functions write
-/// `requestId` to their log.
+/// The part of [API Gateway's event][1] that identifies the API. The functions write `requestId` to
+/// their log.
 ///
 /// [1]: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 fn context(resource: &str, method: &str, deployment: &str) -> Value {

@@ -11,14 +11,13 @@ pub(crate) enum Failure {
     Final(String),
 }
 
-/// The wait before the first retry. It doubles for each further one.
+/// The wait before the first retry. It doubles with each retry.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// Attempts something until it succeeds, cannot succeed, or `limit` is over.
+/// Retries an attempt until it succeeds, fails for good, or `limit` has passed.
 ///
 /// # Errors
-///
-/// Why the last attempt that ended failed.
+///Why the last completed attempt failed.
 pub(crate) async fn persist<T>(
     limit: Duration,
     attempt: impl AsyncFn() -> Result<T, Failure>,
@@ -53,7 +52,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(20);
 
-    /// The result, the number of attempts, and how long they took, if attempt `n` ends so.
+    /// The result, the number of attempts and the total time, if attempt `n` ends like this.
     async fn persisted(
         attempt: impl AsyncFn(u64) -> Result<u64, Failure>,
     ) -> (Result<u64, String>, u64, Duration) {
@@ -93,7 +92,7 @@ mod tests {
         let (result, attempts, time) = persisted(async |_| transient("503")).await;
         assert_eq!(result, Err("503".to_owned()));
         assert_eq!((attempts, time.as_secs()), (5, 1 + 2 + 4 + 8));
-        // A function gives up DynamoDB after 5 s.
+        // A function stops retrying DynamoDB after 5 s.
         let (_, attempts, time) = persisted(async |_| {
             sleep(Duration::from_secs(5)).await;
             transient("503")

@@ -22,8 +22,7 @@ impl Response {
     /// Reads what a function returned.
     ///
     /// # Errors
-    ///
-    /// If it is not a response, or a 503, after which it can be right to invoke it again.
+    ///If it is not a response, or if it is a 503, after which a retry can succeed.
     pub fn read(returned: &[u8]) -> Result<Self, Failure> {
         let response: Self = serde_json::from_slice(returned).map_err(|error| {
             let returned = String::from_utf8_lossy(returned);
@@ -37,7 +36,7 @@ impl Response {
         Ok(response)
     }
 
-    /// Whether it has one of these statuses, this content type and a body that is right.
+    /// Whether it has one of these statuses, this content type, and a correct body.
     pub fn is(
         &self,
         statuses: &[u16],
@@ -49,7 +48,7 @@ impl Response {
             && is_right(&self.body)
     }
 
-    /// The response in a sentence.
+    /// Describes the response for the log.
     pub fn text(&self) -> String {
         let (status, content_type) = (self.status_code, &self.headers.content_type);
         format!("{status} with {content_type}: {}", self.body)

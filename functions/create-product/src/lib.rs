@@ -12,11 +12,11 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 /// The method and resource that the function serves.
 pub const ROUTE: &str = "POST /product/create";
 
-/// Marks the response to a request that repeats an earlier one. A convention of payment APIs.
+/// Marks the response to a repeated request. A convention of payment APIs.
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The longest body to read, in KB: a product of DynamoDB's 400 KB with each byte written as six,
-/// such as `\u0041`. A longer body is a longer product, or mostly white space.
+/// The longest body to parse, in KB: a product of DynamoDB's 400 KB in which each byte is escaped
+/// as six, such as `\u0041`. A longer body contains a larger product, or mostly white space.
 const MAX_BODY_KB: usize = 6 * 400;
 
 /// Creates the product in the body of the request.
@@ -46,7 +46,7 @@ pub async fn create(
     })
 }
 
-/// Takes a body without a content type as JSON: callers of the original never sent one.
+/// A body without a content type counts as JSON, because callers of the original never sent one.
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let is_json = |value: &HeaderValue| {
         let media_type = value.to_str().ok().and_then(|text| text.split(';').next());
@@ -70,8 +70,8 @@ fn require_size(body: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// The problem with a body that is not a product. API Gateway decodes what callers compress, and
-/// may leave the header, so that the coding explains only a body that is not JSON.
+/// The problem for a body that is not a product. API Gateway decodes compressed bodies but may keep
+/// the header, so a content coding is an error only if the body is not JSON.
 fn not_a_product(rejection: Rejection, headers: &HeaderMap) -> Problem {
     let is_identity = |value: &HeaderValue| {
         value.to_str().is_ok_and(|codings| {
@@ -95,11 +95,10 @@ fn with_header(mut response: Response<Body>, name: HeaderName, value: String) ->
     response
 }
 
-/// The path of the product, relative to the path that the caller used: that one includes the stage
-/// on API Gateway's own domain, a base path on a custom domain, and neither on a developer's
-/// machine.
+/// The path of the product, derived from the path that the caller used, which includes the stage on
+/// API Gateway's own domain, a base path on a custom domain, and neither on a developer's machine.
 fn location(request: &Request, product: &Product) -> String {
-    /// Everything but the unreserved characters: <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>
+    /// All but the unreserved characters: <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'.')
@@ -111,7 +110,7 @@ fn location(request: &Request, product: &Product) -> String {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.path.as_deref(),
         _ => None,
     };
-    // API Gateway ignores slashes at the end and doubled ones, and passes them on.
+    // API Gateway ignores trailing and repeated slashes when it routes, but passes them on.
     let base = path
         .and_then(|path| path.trim_end_matches('/').strip_suffix("/create"))
         .and_then(|path| path.trim_end_matches('/').strip_suffix("/product"))

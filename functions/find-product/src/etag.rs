@@ -4,9 +4,7 @@ use sha2::{Digest, Sha256};
 
 /// The entity tag of a body: half its SHA-256, which is the same on every build and machine, unlike
 /// the hashes of `std`.
-///
-/// It is weak, because the compressed body has the same, as
-/// docs/decisions/0024-a-weak-etag.md explains.
+///It is weak, because the compressed body has the same tag: docs/decisions/0024-a-weak-etag.md.
 pub(crate) fn of(body: &[u8]) -> HeaderValue {
     let hash = Sha256::digest(body);
     let half = hash
@@ -17,7 +15,7 @@ pub(crate) fn of(body: &[u8]) -> HeaderValue {
     HeaderValue::try_from(format!("W/\"{half:032x}\"")).expect("hex digits in quotes")
 }
 
-/// Whether `If-None-Match` names `etag`, or any. It compares weakly:
+/// Whether `If-None-Match` contains `etag` or `*`, by weak comparison:
 /// <https://www.rfc-editor.org/rfc/rfc9110#field.if-none-match>
 ///
 /// Written by hand, as docs/decisions/0007-if-none-match.md explains.
@@ -40,7 +38,7 @@ fn opaque(tag: &[u8]) -> &[u8] {
     tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
-/// The entity tags in a list, without their `W/`, as far as the list is well-formed.
+/// The entity tags in a list, without their `W/`, up to the first malformed one.
 struct Tags<'a>(&'a [u8]);
 
 impl<'a> Iterator for Tags<'a> {

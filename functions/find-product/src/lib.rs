@@ -9,7 +9,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 /// The method and resource that the function serves.
 pub const ROUTE: &str = "GET /product/find/{id}";
 
-/// Finds the product whose id is in the path, or responds with 304 if the caller has it already.
+/// Finds the product whose id is in the path, or responds with 304 if the caller already has it.
 ///
 /// # Errors
 ///
@@ -25,7 +25,7 @@ pub async fn find(
     if etag::matches(&etag, request.headers()) {
         response = empty(Outcome::NotModified);
     }
-    // A product can change in the table, so a cache must revalidate it each time.
+    // An administrator can change a product, so a cache must revalidate it each time.
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ETAG, etag);

@@ -1,7 +1,6 @@
 //! DynamoDB's API over HTTP.
-//!
-//! dynoxide's own server responds to any web page, and accepts no check in front of it:
-//! docs/decisions/0008-our-own-server-for-the-embedded-dynamodb.md.
+//!dynoxide's own server responds to any web page, and no check can be put in front of it:
+//!docs/decisions/0008-our-own-server-for-the-embedded-dynamodb.md.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -58,7 +57,7 @@ async fn respond(
 
 enum Failure {
     Refused(DynoxideError),
-    /// A code and a message of AWS's protocol.
+    /// An error code and a message in AWS's protocol.
     Malformed(&'static str, String),
 }
 

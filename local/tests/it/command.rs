@@ -1,4 +1,4 @@
-//! The command: what it prints, its options, and how it ends.
+//! The command: its output, its options, and how it exits.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::process::{ECHO, Running, command, refused};
 
 #[test]
-fn it_says_what_to_try_responds_and_stops_on_ctrl_c() {
+fn it_suggests_commands_responds_and_stops_on_ctrl_c() {
     let running = Running::start(&["--port", "0"]);
     let (status, created) = running.ask("POST", "/product/create", ECHO);
     assert_eq!(
@@ -31,7 +31,7 @@ fn it_says_what_to_try_responds_and_stops_on_ctrl_c() {
 }
 
 #[test]
-fn a_port_in_use_is_refused() {
+fn a_port_in_use_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let line = refused(&["--port", &port]);
@@ -45,7 +45,7 @@ fn a_port_in_use_is_refused() {
 }
 
 #[test]
-fn an_option_that_is_none_is_refused_with_what_there_is() {
+fn an_invalid_option_is_an_error_that_shows_the_usage() {
     for (arguments, rule) in [
         (&["--port", "70000"][..], "70000 is not in 0..=65535"),
         (&["--port", "http"], "invalid value 'http' for '--port <N>'"),
@@ -73,7 +73,7 @@ fn an_option_that_is_none_is_refused_with_what_there_is() {
     }
 }
 
-/// Half a head, a head whose body does not come, and half a body.
+/// Half a head, a head without its body, and half a body.
 fn half_sent(address: &str) -> Vec<TcpStream> {
     let head = "POST /product/create HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n";
     let halves = [
@@ -90,17 +90,17 @@ fn half_sent(address: &str) -> Vec<TcpStream> {
 }
 
 #[test]
-fn ctrl_c_ends_it_while_requests_are_half_sent() {
+fn ctrl_c_stops_it_while_requests_are_incomplete() {
     let running = Running::start(&["--port", "0"]);
     let streams = half_sent(&running.address);
-    // They have arrived once a later request is answered.
+    // They have arrived once a later request has a response.
     running.ask("GET", "/product/find/1001", "");
     assert!(running.stop().contains("stopping"));
     drop(streams);
 }
 
 #[test]
-fn a_second_ctrl_c_ends_it_at_once() {
+fn a_second_ctrl_c_stops_it_immediately() {
     let mut running = Running::start(&["--port", "0"]);
     let streams = half_sent(&running.address);
     running.ask("GET", "/product/find/1001", "");
@@ -115,13 +115,13 @@ fn a_second_ctrl_c_ends_it_at_once() {
     }
     running.press_ctrl_c();
     let code = running.process.wait().expect("an end").code();
-    // On a busy machine, the first may be done by now.
+    // On a busy machine, the first may have finished by now.
     assert!(matches!(code, Some(130 | 0)), "{code:?}");
     drop(streams);
 }
 
 #[test]
-fn nobody_has_to_read_what_it_prints() {
+fn it_continues_if_nobody_reads_its_output() {
     let mut process = command(&["--port", "0"]).spawn().expect("a process");
     let mut output = BufReader::new(process.stdout.take().expect("its output"));
     let mut line = String::new();
@@ -199,7 +199,7 @@ fn no_color_is_honoured() {
 }
 
 #[test]
-fn its_version_is_that_of_the_package() {
+fn its_version_is_the_packages() {
     let output = command(&["--version"]).output().expect("a process");
     let expected = format!("product-catalog-service {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(String::from_utf8(output.stdout).expect("text"), expected);

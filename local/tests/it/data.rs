@@ -1,4 +1,4 @@
-//! The files that `--data` names.
+//! The files for `--data`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use crate::process::{ECHO, Running, command, refused};
 
-/// A file of this test's own, removed with its journal at the end.
+/// This test's own file, removed with its journal at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -54,7 +54,7 @@ fn a_file_keeps_the_catalog_across_restarts() {
 }
 
 #[test]
-fn a_file_that_cannot_be_a_catalog_is_refused_and_stays_as_it_is() {
+fn a_file_that_cannot_be_a_catalog_is_rejected_and_not_changed() {
     let scratch = Scratch::new("refused");
     let folder = scratch.0.display().to_string();
     let anything = format!("{folder}/text");
@@ -68,16 +68,19 @@ fn a_file_that_cannot_be_a_catalog_is_refused_and_stays_as_it_is() {
     for (file, reason) in [
         (
             format!("{folder}/none/catalog.db"),
-            "No such file or directory (os error 2); make its folder first",
+            "No such file or directory (os error 2); create its folder first",
         ),
-        (folder, "Is a directory (os error 21); name a file in it"),
+        (
+            folder,
+            "Is a directory (os error 21); name a file inside it",
+        ),
         (
             anything.clone(),
-            "file is not a database; name a new file or an earlier catalog",
+            "file is not a database; name a new file or an existing catalog",
         ),
         (
             others.clone(),
-            "it is another program's database; name a new file or an earlier catalog",
+            "it is another program's database; name a new file or an existing catalog",
         ),
     ] {
         let line = refused(&["--port", "0", "--data", &file]);
@@ -89,16 +92,16 @@ fn a_file_that_cannot_be_a_catalog_is_refused_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_file_that_may_not_be_written_is_refused() {
+fn a_read_only_file_is_rejected() {
     let scratch = Scratch::new("read-only");
     fs::write(scratch.file(), "").expect("a file");
     fs::set_permissions(scratch.file(), Permissions::from_mode(0o444)).expect("its owner");
     let mut command = command(&["--port", "0", "--data", &scratch.file()]);
     if fs::metadata(&scratch.0).expect("a folder").uid() == 0 {
-        // Root may write everything: somebody else runs a copy, where it can be reached.
+        // Root can write everything, so another user runs a copy from a folder that it can access.
         let program = scratch.0.join("local");
-        // By another process: while this one wrote a file, each process that another test starts
-        // would have it open, too, and a file that is open for writing cannot be run.
+        // Copied by another process: if this one wrote the file, processes started by other tests
+        // would inherit it open for writing, and such a file cannot be run.
         let copied = Command::new("cp")
             .arg(command.get_program())
             .arg(&program)
@@ -112,7 +115,7 @@ fn a_file_that_may_not_be_written_is_refused() {
     let stderr = String::from_utf8(stderr).expect("text");
     assert_eq!(status.code(), Some(1), "{stderr}");
     assert!(
-        stderr.ends_with(": Permission denied (os error 13); name a file that you may write\n"),
+        stderr.ends_with(": Permission denied (os error 13); name a file that you can write\n"),
         "{stderr}"
     );
 }
@@ -128,7 +131,7 @@ fn two_may_share_a_catalog() {
     second.stop();
 }
 
-/// A file of another catalog gets our table, and keeps its own.
+/// A DynamoDB file with other tables gets ours, and keeps its own.
 #[test]
 fn a_file_with_other_tables_gets_ours() {
     let scratch = Scratch::new("other-tables");
@@ -143,11 +146,11 @@ fn a_file_with_other_tables_gets_ours() {
 }
 
 #[test]
-fn a_file_whose_table_has_another_key_is_refused() {
+fn a_file_whose_table_has_another_key_is_rejected() {
     let scratch = Scratch::new("other-key");
     create_table(&scratch.file(), "PRODUCT_CATALOG", "sku");
     let line = refused(&["--port", "0", "--data", &scratch.file()]);
-    let reason = "the key of its table PRODUCT_CATALOG is not the catalog's; name a new file or an earlier catalog";
+    let reason = "the key of its table PRODUCT_CATALOG is not the catalog's; name a new file or an existing catalog";
     assert!(line.contains(reason), "{line}");
 }
 

@@ -1,4 +1,4 @@
-//! `cargo run`, as its user sees it: a process, its output, its end.
+//! `cargo run` as its user sees it: a process, its output, its exit.
 
 mod command;
 mod data;

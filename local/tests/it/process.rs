@@ -49,7 +49,7 @@ impl Running {
         }
     }
 
-    /// Sends a request and gives the response's first line and body.
+    /// Sends a request, and returns the response's first line and body.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         let length = body.len();
@@ -84,7 +84,7 @@ impl Running {
         assert!(pressed.expect("kill").success());
     }
 
-    /// Presses Ctrl-C and gives what was printed since the first line.
+    /// Presses Ctrl-C, and returns what was printed since the first line.
     pub fn stop(mut self) -> String {
         self.press_ctrl_c();
         assert!(self.process.wait().expect("an end").success());
@@ -94,7 +94,7 @@ impl Running {
     }
 }
 
-/// Sends bytes that may be no valid request, and returns the first line of the response.
+/// Sends bytes that may not be a valid request, and returns the first line of the response.
 pub fn send(address: &str, bytes: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.write_all(bytes.as_bytes()).expect("sent");

@@ -5,9 +5,9 @@ use std::net::TcpStream;
 
 use crate::process::{Running, send};
 
-/// A name that leads to this machine is not this machine's, and a page's origin is not ours.
+/// A foreign name that resolves to this machine is rejected, and so is a page's origin.
 #[test]
-fn web_pages_are_refused_on_both_ports() {
+fn web_pages_are_rejected_on_both_ports() {
     let mut running = Running::start(&["--port", "0"]);
     let dynamodb = running.dynamodb();
     let api = running.address.clone();
@@ -80,7 +80,7 @@ fn web_pages_are_refused_on_both_ports() {
             let request =
                 format!("POST {path} HTTP/1.1\r\n{headers}\r\ncontent-length: 2\r\n\r\n{{}}");
             let got = send(address, &request);
-            // Without a web page, the request gets as far as its body.
+            // A request that is not from a web page fails only at its body.
             let expected = match status {
                 Some(status) => status,
                 None if path == "/" => "400 Bad Request",
@@ -99,7 +99,7 @@ fn web_pages_are_refused_on_both_ports() {
     assert!(refused.starts_with("20"), "it has no time: {refused}");
 }
 
-/// Of the API alone: neither its DynamoDB nor its reference.
+/// Only on the API, not on its DynamoDB or its reference.
 #[test]
 fn pages_of_one_origin_can_be_allowed() {
     let mut running = Running::start(&["--port", "0", "--allow-origin", "http://page.test"]);
@@ -144,7 +144,7 @@ fn pages_of_one_origin_can_be_allowed() {
 }
 
 #[test]
-fn a_request_that_no_function_gets_has_a_response_and_is_logged_with_its_time() {
+fn a_request_that_reaches_no_function_gets_a_response_and_a_log_line_with_the_time() {
     let running = Running::start(&["--port", "0"]);
     let address = running.address.clone();
     let chunked = |chunks: &str| {
@@ -186,9 +186,9 @@ fn a_request_that_no_function_gets_has_a_response_and_is_logged_with_its_time() 
     }
 }
 
-/// In ten seconds. Nobody waits for it on AWS, either.
+/// After ten seconds. AWS does not wait for it either.
 #[test]
-fn a_client_that_does_not_send_its_head_is_left() {
+fn a_client_that_does_not_send_its_head_is_disconnected() {
     let running = Running::start(&["--port", "0"]);
     let mut stream = TcpStream::connect(&running.address).expect("a connection");
     stream

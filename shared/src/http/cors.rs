@@ -20,7 +20,7 @@ struct Allowed {
 }
 
 impl Cors {
-    /// Allows the pages of `origin`, which also see the response headers listed in `exposed`.
+    /// Allows the pages of `origin`, which can also read the response headers listed in `exposed`.
     ///
     /// # Errors
     ///
@@ -48,8 +48,7 @@ impl Cors {
     /// `EXPOSE_HEADERS`, or none.
     ///
     /// # Errors
-    ///
-    /// A sentence that names the variable which is missing or invalid.
+    ///A sentence that names the missing or invalid variable.
     pub fn from_env() -> Result<Self, String> {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let Some(origin) = variable("ALLOW_ORIGIN") else {
@@ -58,7 +57,7 @@ impl Cors {
         let exposed = variable("EXPOSE_HEADERS").filter(|text| HeaderValue::from_str(text).is_ok());
         let exposed = exposed.ok_or("EXPOSE_HEADERS must list the headers that pages see")?;
         Self::new(&origin, &exposed)
-            .map_err(|rule| format!("ALLOW_ORIGIN {rule}, and is {origin:?}"))
+            .map_err(|rule| format!("ALLOW_ORIGIN {rule}, but is {origin:?}"))
     }
 
     /// The origin whose pages are allowed.
@@ -67,13 +66,13 @@ impl Cors {
         self.0.as_ref().map(|allowed| &allowed.origin)
     }
 
-    /// Adds what every response has for a browser, whether the request is from a page or not: what
-    /// a cache keeps must also serve a page.
+    /// Adds the CORS headers to any response, even if the request is not from a page: a cache may
+    /// serve the response to a page later.
     pub fn add_to(&self, headers: &mut HeaderMap) {
         if let Some(Allowed { origin, exposed }) = &self.0 {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed.clone());
-            // With what every response varies by: a proxy response has one value for each name.
+            // Includes the `Vary` of all responses: a proxy response has one value per header.
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding, Origin"));
         }
     }

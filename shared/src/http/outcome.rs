@@ -1,7 +1,7 @@
 use lambda_http::http::StatusCode;
 
-/// What a response reports, in the order of the status codes: the only list of names, status codes
-/// and titles.
+/// The outcome of a request, ordered by status code: the only list of names, status codes and
+/// titles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The product was found.
@@ -10,7 +10,7 @@ pub enum Outcome {
     Replayed,
     /// The product was written.
     Created,
-    /// The product was found, and the caller has it already.
+    /// The product was found, and the caller already has it.
     NotModified,
     /// The body is not JSON.
     MalformedBody,

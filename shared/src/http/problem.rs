@@ -24,9 +24,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// How long a caller should wait before the next attempt, in seconds: DynamoDB splits a hot
-    /// partition or adapts its capacity in seconds to minutes, and our own retries took up to five
-    /// already.
+    /// How long a caller should wait before retrying, in seconds: DynamoDB takes seconds to minutes
+    /// to split a hot partition or adapt its capacity, and our own retries have already taken up to
+    /// 5 s.
     const RETRY_AFTER: &str = "2";
 
     /// The problem with this outcome.
@@ -62,7 +62,7 @@ impl Problem {
         }
     }
 
-    /// The same problem, whose response has this header. Its name is in lower case.
+    /// The same problem with this header in its response. The name must be in lower case.
     #[must_use]
     pub fn with_header(self, name: &'static str, value: &'static str) -> Self {
         Self {

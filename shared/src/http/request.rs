@@ -16,7 +16,7 @@ pub(crate) fn invocation_id(request: &Request) -> Option<&str> {
     (!id.is_empty()).then_some(id)
 }
 
-/// X-Ray's trace header of the invocation.
+/// The invocation's X-Ray trace header.
 pub(crate) fn trace_header(request: &Request) -> Option<&str> {
     request.lambda_context_ref()?.xray_trace_id.as_deref()
 }
@@ -27,7 +27,7 @@ pub(crate) fn function_name(request: &Request) -> &str {
     context.map_or("", |context| &context.env_config.function_name)
 }
 
-/// Whether an HTTP API sent the request, and not a REST API.
+/// Whether the request is from an HTTP API, not a REST API.
 pub(crate) fn is_of_http_api(request: &Request) -> bool {
     matches!(
         request.request_context_ref(),

@@ -36,7 +36,7 @@ pub fn empty(outcome: Outcome) -> Response<Body> {
     response
 }
 
-/// The outcome that the response was made with.
+/// The outcome with which the response was built.
 pub(crate) fn outcome(response: &Response<Body>) -> Outcome {
     let outcome = response.extensions().get().copied();
     outcome.expect("every response is made by `json` or `empty`")
@@ -59,14 +59,14 @@ impl Serialize for ProxyResponse {
         response.serialize_field("body", body)?;
         response.serialize_field("isBase64Encoded", &false)?;
         if self.is_http_api {
-            // There are none, but `cargo lambda watch` requires the member.
+            // Always empty, but `cargo lambda watch` requires the member.
             response.serialize_field("cookies", &[(); 0])?;
         }
         response.end()
     }
 }
 
-/// No header of ours has more than one value.
+/// None of our headers has more than one value.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Serialize for Headers<'_> {

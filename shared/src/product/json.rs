@@ -18,7 +18,7 @@ impl Product {
     /// every rule that the JSON breaks.
     pub fn from_json(json: &[u8]) -> Result<Self, Rejection> {
         let text = str::from_utf8(json).map_err(|_| Rejection::NotJson("is not UTF-8".into()))?;
-        // A byte order mark, which RFC 8259 allows to ignore.
+        // A byte order mark, which RFC 8259 allows a parser to ignore.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Err(Rejection::NotJson("is empty".into()));
@@ -81,8 +81,8 @@ impl Violation {
 /// The fields of a JSON object, each value as written. A duplicate name keeps all its values.
 struct Fields<'a>(BTreeMap<String, Vec<&'a RawValue>>);
 
-/// The most bytes of unknown field names to echo. The caller chooses them, and they could make a
-/// response exceed Lambda's 6 MB.
+/// The most bytes of unknown field names to echo. Otherwise a caller's names could make a response
+/// exceed Lambda's 6 MB.
 const MAX_ECHOED_BYTES: usize = 64 * 1024;
 
 impl<'a> Fields<'a> {
@@ -155,7 +155,7 @@ impl<'a> Fields<'a> {
 }
 
 fn string(value: &RawValue) -> Result<String, &'static str> {
-    // Also rejects a lone surrogate such as "\ud800", which JSON can express and UTF-8 cannot.
+    // Also rejects a lone surrogate such as "\ud800", which JSON can express but UTF-8 cannot.
     serde_json::from_str(value.get()).map_err(|_| "must be a string of Unicode characters")
 }
 

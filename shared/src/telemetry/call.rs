@@ -12,18 +12,18 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use tokio::task_local;
 
-/// How the SDK's error begins when it interrupts an attempt because the whole call's time is over.
+/// How the SDK's error begins when the whole call times out during an attempt.
 const OUT_OF_TIME: &str = "operation timeout";
 
-/// One call of DynamoDB with all its attempts, as the log and the trace report it.
+/// One DynamoDB call with all its attempts, as the log and the trace report it.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// Such as `GetItem`.
+    /// The operation, such as `GetItem`.
     pub operation: String,
     attempts: u32,
     /// The status of the last response, or `None` if there was none.
     pub status: Option<u16>,
-    /// Why the last attempt that ended by itself failed, or `None` if it succeeded.
+    /// Why the last attempt failed that was not interrupted, or `None` if it succeeded.
     error: Option<String>,
     /// AWS's id of the last attempt that got a response.
     pub request_id: Option<String>,
@@ -62,7 +62,7 @@ task_local! {
     static CALL: RefCell<Option<Call>>;
 }
 
-/// Runs `future`, and returns its output with the last call of DynamoDB that it made, if any.
+/// Runs `future`, and returns its output with its last DynamoDB call, if any.
 pub(crate) async fn observed<T>(future: impl Future<Output = T>) -> (T, Option<Call>) {
     let both = async { (future.await, CALL.with(RefCell::take)) };
     CALL.scope(RefCell::default(), both).await
@@ -112,7 +112,7 @@ impl Intercept for Observer {
         let error = context.output_or_error().and_then(Result::err);
         let error = error.map(|error| root_cause(error).to_string());
         on_call(|call| {
-            // The end of the call's time says nothing that its attempts' errors did not say better.
+            // The call's time-out is less informative than the errors of its attempts.
             let interrupted = error
                 .as_ref()
                 .is_some_and(|error| error.starts_with(OUT_OF_TIME));
@@ -141,8 +141,8 @@ impl Intercept for Observer {
     }
 }
 
-/// Why the last attempt of the current task's call failed. The error of a call that ran out of time
-/// does not say so.
+/// Why the last attempt of the current task's call failed. The error of a call that timed out does
+/// not say why.
 pub(crate) fn last_error() -> Option<String> {
     CALL.try_with(|call| call.borrow().as_ref()?.error.clone())
         .ok()?
@@ -153,7 +153,7 @@ fn on_call(note: impl FnOnce(&mut Call)) {
         .ok();
 }
 
-/// The innermost source of an error. One of the SDK's texts around it shows the whole request.
+/// The innermost source of an error. One of the SDK's errors around it contains the whole request.
 pub(crate) fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     while let Some(source) = cause.source() {

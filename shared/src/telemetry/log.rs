@@ -22,7 +22,7 @@ static JSON: OnceLock<bool> = OnceLock::new();
 
 /// Starts a function's log on standard output, in the format and from the level set by Lambda's
 /// [logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
-/// A level that `tracing` does not have means `INFO`. From then on, panics are logged, too.
+/// A level that `tracing` lacks means `INFO`. Panics are logged from then on, too.
 ///
 /// # Panics
 ///
@@ -44,7 +44,7 @@ pub fn init_log() {
     log_panics();
 }
 
-/// What the log says about one response.
+/// The log entry of one response.
 pub(crate) struct Entry<'a> {
     pub route: &'static str,
     pub status: u16,
@@ -60,8 +60,8 @@ pub(crate) struct Entry<'a> {
     pub call: Option<&'a Call>,
 }
 
-/// Writes one line about a response, without anything that the caller sent. As JSON, the line
-/// includes the metrics, and is written whatever the level.
+/// Writes one line about a response, without anything that the caller sent. In JSON, the line
+/// includes the metrics, and is written at any log level.
 pub(crate) fn write(entry: &Entry) {
     let line = Line::of(entry);
     if JSON.get() == Some(&true) {
@@ -71,17 +71,17 @@ pub(crate) fn write(entry: &Entry) {
     }
 }
 
-/// A line of the log: the fields of Lambda's own lines, and the metrics.
+/// A log line: the fields of Lambda's own lines, and the metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     timestamp: String,
     level: &'static str,
     message: &'static str,
-    /// Lambda's own lines about the invocation have it, too.
+    /// Lambda's own lines about the invocation have this id, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
-    /// The one that the caller gets.
+    /// The id that the caller gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-/// The `_aws` member of a line: which of its other members are metrics.
+/// The `_aws` member of a line, which declares which other members are metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Metadata {
@@ -13,7 +13,7 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// For a response with or without a call of DynamoDB.
+    /// For a response with or without a DynamoDB call.
     pub fn of(timestamp: i64, with_call: bool) -> Self {
         Self {
             timestamp,
@@ -63,7 +63,7 @@ const fn milliseconds(name: &'static str) -> Metric {
     }
 }
 
-/// The first applies only to responses with a call of DynamoDB.
+/// The first applies only to responses with a DynamoDB call.
 static DIRECTIVES: [Directive; 3] = [
     directive(
         &["FunctionName"],

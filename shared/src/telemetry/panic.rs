@@ -5,11 +5,10 @@ use std::io::Read;
 use std::ops::Range;
 use std::panic;
 
-/// Logs each panic with its place and a backtrace: offsets in the image of the process, which has
-/// no debug symbols, and the id of the build whose symbols turn them into source lines.
-/// docs/runbook.md, "A panic", does so.
-///
-/// A message that is not a constant is left out, because it could contain what the caller sent.
+/// Logs each panic with its location, the build id, and a backtrace of offsets, because the program
+/// has no debug symbols. The build's symbols resolve them to source lines: docs/runbook.md, "A
+/// panic".
+///A message that is not a constant is omitted, because it could contain the caller's data.
 pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload().downcast_ref::<&str>();
@@ -28,25 +27,25 @@ pub(crate) fn log_panics() {
 /// The offsets of the calls in progress, the last one first, without those in libraries.
 fn backtrace() -> Option<String> {
     let image = image()?;
-    // The address to return to, from each line: `   4:     0x55d0c8a1f2b0 - <unknown>`.
+    // The return address in each line: `   4:     0x55d0c8a1f2b0 - <unknown>`.
     let backtrace = format!("{:#}", Backtrace::force_capture());
     let addresses = backtrace.lines().filter_map(|line| {
         let (_, address) = line.split_once(": ")?;
         let address = address.trim_start().strip_prefix("0x")?.split(' ').next()?;
         usize::from_str_radix(address, 16).ok()
     });
-    // One byte before it is the call. What follows it may belong to the next line.
+    // The call is one byte before it. The return address may belong to the next source line.
     let calls = addresses.filter_map(|address| address.checked_sub(1));
     let calls = calls.filter(|call| image.contains(call));
     let mut offsets: Vec<_> = calls
         .map(|call| format!("{:#x}", call - image.start))
         .collect();
-    // A function has a line for each that was inlined into it.
+    // A function has one line for each function inlined into it.
     offsets.dedup();
     Some(offsets.join(" "))
 }
 
-/// Where the program is in memory: from its first to its last segment.
+/// The program's addresses in memory, from its first to its last segment.
 fn image() -> Option<Range<usize>> {
     let program = std::env::current_exe().ok()?;
     let program = program.to_str()?;

@@ -27,7 +27,7 @@ pub(crate) fn send(header: &str, call: &Call) {
         && let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
     {
         let subsegment = subsegment(trace_id, parent_id, call);
-        // A lost trace must not cost the caller the response.
+        // The caller must get the response even if the trace is lost.
         socket.send_to(subsegment.as_bytes(), daemon).ok();
     }
 }

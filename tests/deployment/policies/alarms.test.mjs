@@ -1,4 +1,4 @@
-// The alarms: who may wake somebody.
+// The alarms: who can notify the topic.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ import {
 } from './evaluator.mjs';
 
 const alarmTopic = topic('product-catalog-service-DEV-alarms');
-/** The topic's policy, as osls and CloudFormation make it of scripts/osls/observability.yml for DEV. */
+/** The topic's policy for DEV, as osls and CloudFormation resolve scripts/osls/observability.yml. */
 const alarmTopicPolicy = JSON.parse(
   JSON.stringify(read('scripts/osls/observability.yml').AlarmTopicPolicy.Properties.PolicyDocument)
     .replaceAll('{"Ref":"AlarmTopic"}', JSON.stringify(alarmTopic))
@@ -31,7 +31,7 @@ const alarmTopicPolicy = JSON.parse(
 assert.doesNotMatch(JSON.stringify(alarmTopicPolicy), /\$\{|Fn::|Ref/);
 const { AlarmKey } = dev.execution;
 const cloudWatch = service('cloudwatch.amazonaws.com');
-/** What publishing to the encrypted topic takes, for an alarm of this account or another. */
+/** The permissions for publishing to the encrypted topic, for an alarm of this account or another. */
 const publishes = (who, { name = 'product-catalog-service-DEV-errors', account = TARGET, tls = true } = {}) => {
   const context = {
     'aws:SourceAccount': account,
@@ -74,7 +74,7 @@ fact("the alarms' key is kept by an administrator, who cannot use it, and reache
   ],
 });
 
-test('the topic has the key that its stage has', () => {
+test('the topic uses the key of its stage', () => {
   const { KmsMasterKeyId } = read('scripts/osls/observability.yml').AlarmTopic.Properties;
   for (const [stage, { execution }] of Object.entries({ DEV: dev, PROD: prod })) {
     const alias = KmsMasterKeyId.replace('${self:service}-${self:provider.stage}', `product-catalog-service-${stage}`);

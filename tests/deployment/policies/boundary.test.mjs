@@ -1,4 +1,4 @@
-// The boundary: what a function may do, with any role.
+// The boundary: the most that a function can do, with any role.
 
 import { administrator, boundary, deploymentRole, fact, functionRole, logGroup, table, within } from './evaluator.mjs';
 

@@ -1,4 +1,4 @@
-// The callers of other accounts: what osls makes of `callers`, and whom that lets in.
+// Callers in other accounts: whom the resource policy for `callers` lets in.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,12 +10,12 @@ const PARTNER = '444444444444';
 const shop = iam('shop', THIRD);
 const callers = `${PARTNER},${shop}`;
 
-test('callers of other accounts sign, and nothing changes for anyone else', async (t) => {
+test('callers in other accounts sign their requests, and nothing changes for anyone else', async (t) => {
   const packaged = await Workspace.packaging(t, 'PROD');
-  /** Whether someone may call a route, with the policy of these parameters. */
+  /** Whether someone can call a route, with the policy for these parameters. */
   const calling = async (parameters) => {
     const { Resources } = await packaged(parameters);
-    // What API Gateway and CloudFormation make of it.
+    // As API Gateway and CloudFormation expand it.
     const policy = JSON.parse(
       JSON.stringify(Resources.ApiGatewayRestApi.Properties.Policy)
         .replaceAll('"execute-api:/', `"arn:aws:execute-api:${REGION}:${TARGET}:a1b2c3/`)
@@ -79,7 +79,7 @@ test('callers of other accounts sign, and nothing changes for anyone else', asyn
     });
   });
 
-  await t.test('a browser asks without a signature, where pages of another origin can call', async () => {
+  await t.test('preflights need no signature if pages of another origin can call', async () => {
     const [asks, asksToFind] = ['PROD/OPTIONS/product/create', 'PROD/OPTIONS/product/find/1001'];
     const signed = { callers, findAuthorization: 'AWS_IAM' };
     await check(await calling(signed), { allowed: [], denied: [[stranger, asks]] });
@@ -97,7 +97,7 @@ test('callers of other accounts sign, and nothing changes for anyone else', asyn
     });
   });
 
-  await t.test('find takes a key, which API Gateway checks besides the policy', async () => {
+  await t.test('find requires a key, which API Gateway checks in addition to the policy', async () => {
     await check(await calling({ callers: shop, findAuthorization: 'API_KEY' }), {
       allowed: [
         [stranger, find],
@@ -120,13 +120,13 @@ test('callers are a list in serverless.yml', async (t) => {
   ]);
 });
 
-test('callers that are nobody, or that would have no effect, are not packaged', async (t) => {
+test('invalid callers, and callers without effect, are rejected', async (t) => {
   const packaged = await Workspace.packaging(t, 'PROD');
   const { rejected } = await packaged({ callers: shop, createAuthorization: 'NONE' });
   assert.match(rejected, /callers has no effect, because no route requires a signature/);
   for (const caller of [
     '12345678901',
-    12345678901, // What YAML makes of 012345678901 without quotes.
+    12345678901, // How YAML reads 012345678901 without quotes.
     '*',
     'shop',
     `arn:aws:iam::${THIRD}:root`,
@@ -136,6 +136,6 @@ test('callers that are nobody, or that would have no effect, are not packaged', 
   ])
     assert.equal(
       rejection(Callers, { custom: { callers: [shop, caller] } }),
-      `callers must be account ids of 12 digits, in quotes, or ARNs of IAM roles, and one is '${caller}'`,
+      `callers must be account ids of 12 digits, in quotes, or ARNs of IAM roles, but one is '${caller}'`,
     );
 });

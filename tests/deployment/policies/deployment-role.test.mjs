@@ -1,4 +1,4 @@
-// The deployment role: what the pipeline may do in the target account.
+// The deployment role: what the pipeline can do in the target account.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -91,7 +91,7 @@ fact("the test role is assumed by the pipeline's test role with its external id,
   ],
 });
 
-/** The roles of a stage in the tools account, and those in its own account that trust them with this external id. */
+/** A stage's roles in the tools account, and the roles in its own account that trust them with this external id. */
 const pairs = ({ DeployRole, TestRole, target }, externalId) =>
   [
     [DeployRole, target.DeploymentRole],
@@ -191,7 +191,7 @@ fact('the deployment role makes nothing by itself', {
   ],
 });
 
-// The evaluator takes an API's id for a type of resources, in which a wildcard stands for itself only.
+// The evaluator treats an API's id as a type of resource, where a wildcard is literal.
 const call = (route, stage = 'DEV') => `arn:aws:execute-api:${REGION}:${TARGET}:*/${stage}/${route}`;
 const keyOf = (stack) => ({ context: { 'aws:ResourceTag/Stack': `product-catalog-service-${stack}` } });
 fact('the deployment role tries the API of its stage, with the key of its stage', {
@@ -210,7 +210,7 @@ fact('the deployment role tries the API of its stage, with the key of its stage'
   ],
 });
 
-// With two wildcards the evaluator allows every route, so an API's id stands here for the first one.
+// With two wildcards, the evaluator allows every route, so the first one is replaced by an API's id.
 const ofOneApi = (who) => JSON.parse(JSON.stringify(who).replaceAll(':*/', ':a1b2c3/'));
 const testing = ofOneApi(role(TestRole));
 const testingProduction = ofOneApi(role(stages.PROD.target.TestRole));
@@ -241,7 +241,7 @@ fact('the test role calls the API of its stage and can do nothing else', {
   ],
 });
 
-// What scripts/plan.sh calls, as PROD's deploy role: the change set that somebody approves.
+// The calls of scripts/plan.sh with PROD's deploy role, for the change set that someone approves.
 const planned = ['DescribeStacks', 'DescribeChangeSet', 'DeleteChangeSet'].map((action) => `cloudformation:${action}`);
 const productionStack = stack('product-catalog-service-PROD');
 fact("the plan of PROD is made with PROD's role, and DEV's cannot make it", {
@@ -264,7 +264,7 @@ test("the action Plan runs PROD's deploy project", () => {
   assert.equal(stages.PROD.DeployProject.ServiceRole, stages.PROD.DeployRole.Arn);
 });
 
-// What osls 4.3.1 calls when it deploys, in its order.
+// The calls of osls 4.3.1 during a deployment, in order.
 const oslsCalls = [
   ['cloudformation:DescribeStacks', own],
   ['cloudformation:CreateChangeSet', own, with_(executionRole.arn)],
@@ -284,7 +284,7 @@ const oslsCalls = [
   ['cloudformation:ListStackResources', own],
   ['s3:DeleteObject', upload(bucket)],
 ];
-// No stage is named where a template is looked at and in the bucket's name.
+// Validating a template, and the bucket's name, do not involve the stage.
 const ofTheStage = ([, resource]) => resource.includes('DEV');
 fact('the deployment role may make every call of a deploy, and that of production none for DEV', {
   allowed: oslsCalls.map((call) => [deploymentRole, ...call]),

@@ -1,5 +1,6 @@
-// The roles of a pipeline for DEV, of one for PROD, and of one for both and STAGE, and what an offline policy evaluator says that they may do. Every "no"
-// stands beside a "yes" that differs in one thing, so that a policy read wrongly cannot pass for a denial.
+// The roles of a pipeline for DEV, one for PROD, and one for all three stages, and an offline policy evaluator that
+// decides what they can do. Every denial is paired with an allowed request that differs in one thing, so that a misread
+// policy cannot pass as a denial.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -48,7 +49,7 @@ export const deployment = (parameters = {}, account = TARGET) =>
 export const execution = (parameters = {}) =>
   resources('target-roles/execution-role.yml', { account: TARGET, region: REGION, parameters });
 
-/** Someone with these policies; a role of a template brings its own. */
+/** A principal with these policies; a role from a template has its own. */
 export const principal = (arn, policies) => ({
   arn,
   policies: policies.map((policy, i) => ({ name: `${i}`, policy })),
@@ -68,7 +69,7 @@ export const opensTo = (action, resource) => ({
   Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: action, ...resource }],
 });
 
-/** May this principal do that? A question that the evaluator does not understand is an error. */
+/** Whether this principal is allowed an action. A request that the evaluator does not support is an error. */
 export async function may(who, action, resource, { context = {}, owner = who.arn.split(':')[4], policy } = {}) {
   const simulation = {
     request: {
@@ -88,7 +89,7 @@ export async function may(who, action, resource, { context = {}, owner = who.arn
     serviceControlPolicies: [],
     resourceControlPolicies: [],
   };
-  // Where two ARNs of the evaluator's data match, such as those of a function's version and its alias, it refuses to judge.
+  // The evaluator reports an error if two of its ARN formats match, such as a function's version and its alias.
   if (['apigateway:POST', 'lambda:GetProvisionedConcurrencyConfig'].includes(action))
     return runUnsafeSimulation(simulation, {}) === 'Allowed';
   const result = await runSimulation(simulation, {});
@@ -100,7 +101,7 @@ export async function may(who, action, resource, { context = {}, owner = who.arn
 export const service = (name) => principal(name, []);
 
 export const list = (value) => [value].flat();
-/** A fact made of questions, those that are allowed and those that are denied: who, one action or several, on what. */
+/** A fact with allowed and denied requests: who, one action or several, on what. */
 export const fact = (name, questions) =>
   test(name, async () => {
     for (const [verdict, expected] of Object.entries({ allowed: true, denied: false })) {
@@ -128,7 +129,7 @@ export const [pipelineRole, buildRole, deployRole, pushRole] = [PipelineRole, Bu
 );
 export const testRole = role(TestRole);
 export const several = promotion();
-/** What each stage has in a pipeline with several. */
+/** The resources of each stage in a pipeline with several stages. */
 export const stages = Object.fromEntries(
   Object.entries({ DEV: '', STAGE: 'Stage', PROD: 'Prod' }).map(([stage, prefix]) => [
     stage,
@@ -157,12 +158,12 @@ export const deploymentGroup = (name) => `arn:aws:codedeploy:${REGION}:${TARGET}
 export const pace = (name) => `arn:aws:codedeploy:${REGION}:${TARGET}:deploymentconfig:${name}`;
 export const stack = (name) => `arn:aws:cloudformation:${REGION}:${TARGET}:stack/${name}/6b3f0c5e`;
 export const api = (path) => `arn:aws:apigateway:${REGION}::${path}`;
-/** As a role is written: with this boundary. */
+/** The condition of writing a role: with this boundary. */
 export const carrying = ({ Arn }) => ({ context: { 'iam:PermissionsBoundary': Arn } });
 export const withinBoundary = carrying(boundary);
 export const passedTo = (name) => ({ context: { 'iam:PassedToService': name } });
 
-// The names that CloudFormation may give the bucket, which it cuts to 63 characters.
+// Possible names of the bucket, which CloudFormation truncates to 63 characters.
 export const buckets = [
   'product-catalog-service-dev-serverlessdeploymentbu1abc2def3ghi4',
   'product-catalog-service-d-serverlessdeploymentbuck-1abc2def3ghi',

@@ -1,4 +1,4 @@
-// The execution role: what CloudFormation may do.
+// The execution role: what CloudFormation can do.
 
 import {
   administrator,
@@ -100,7 +100,7 @@ const foreignRoles = [
   iam('product-catalog-service-PROD-create-role'),
   executionRole.arn,
   deploymentRole.arn,
-  iam('product-catalog-service-DEV-deploy'), // the pipeline's, where tools and target are one account
+  iam('product-catalog-service-DEV-deploy'), // the pipeline's, if one account is both tools and target account
   iam('product-catalog-service-DEV-x/administrators-role'),
   iam('path/product-catalog-service-DEV-create-role'),
   iam('aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway'),
@@ -166,7 +166,7 @@ fact('the execution role publishes versions of its stage, and shifts traffic to 
     [executionRole, 'codedeploy:CreateDeployment', deploymentGroup('payments/any')],
     [executionRole, 'codedeploy:CreateDeploymentConfig', pace('CodeDeployDefault.LambdaAllAtOnce')],
     [executionRole, 'codedeploy:GetDeploymentConfig', pace('payments')],
-    // Whether a release works is for the check to say.
+    // Only the check decides whether a release works.
     [executionRole, 'codedeploy:PutLifecycleEventHookExecutionStatus', '*'],
     [executionRole, 'lambda:InvokeFunction', lambda('product-catalog-service-DEV-check')],
     [executionRole, 'lambda:InvokeFunction', lambda('product-catalog-service-DEV-create:1')],
@@ -204,8 +204,8 @@ fact('two services create the service-linked role that they need, and no other i
   ],
 });
 
-// AWS documents that kms:Decrypt is needed to turn on Contributor Insights for an encrypted table. The policy of AWS's own
-// key grants it to everyone in the account who comes through DynamoDB.
+// AWS documents that enabling Contributor Insights for an encrypted table needs kms:Decrypt. The policy of AWS's own
+// key grants it to everyone in the account who calls through DynamoDB.
 const keyOfDynamoDb = {
   Version: '2012-10-17',
   Statement: [
@@ -297,7 +297,7 @@ fact('STAGE and PROD never lose their table, whatever else the execution role is
   ]),
 });
 
-// As API Gateway's resources look when osls has deployed them, and before.
+// API Gateway's resources after osls has deployed them, and before.
 const deployedBy = (stage) => ({ context: { 'aws:ResourceTag/STAGE': stage } });
 const verbs = ['GET', 'PATCH', 'DELETE'].map((verb) => `apigateway:${verb}`);
 const onApiGateway = ['/restapis/a1b2c3', '/restapis/a1b2c3/stages/PROD', '/apikeys/k1', '/usageplans/p1'].map(api);
@@ -374,7 +374,7 @@ fact('the execution role makes the deployment bucket, however its name is cut, a
     [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::payments-dev-serverlessdeploymentbucket-1abc'],
     [executionRole, 's3:PutBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
     [executionRole, 's3:GetBucketPolicy', 'arn:aws:s3:::product-catalog-service-exports'],
-    // The bucket of another account that has taken such a name, and opens it to everyone.
+    // Another account's bucket with such a name, open to everyone.
     ...['PutBucketPolicy', 'GetBucketPolicy', 'ListBucket'].map((action) => [
       executionRole,
       `s3:${action}`,

@@ -1,5 +1,5 @@
-// The roles of a release, as osls packages them, within their boundaries: CodeDeploy's, that of the check, and those of the
-// functions, none of which can do what only another may.
+// The roles of a release, as osls packages them, within their boundaries: those of CodeDeploy, the check and the
+// functions. None can do what only another one may.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -32,7 +32,7 @@ const own = (name) => lambda(`product-catalog-service-DEV-${name}`);
 const logOf = (name) => `${logGroup(`/aws/lambda/product-catalog-service-${name}`)}:log-stream:2026`;
 const [create, find] = ['create', 'find'];
 
-// What each of them does, and no other.
+// What only that role may do.
 const shifts = [create, find].flatMap((name) => [
   [['lambda:GetAlias', 'lambda:UpdateAlias'], own(name)],
   ['lambda:GetProvisionedConcurrencyConfig', own(`${name}:live`)],
@@ -49,7 +49,7 @@ const traces = [['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*'];
 
 const OF_CODEDEPLOY = [...shifts, startsTheCheck, watches];
 const OF_THE_CHECK = [...triesTheVersions, reports, logsTheCheck];
-// What is for nobody.
+// What no role may do.
 const OF_NOBODY = [
   ['lambda:InvokeFunction', own(create)],
   ['lambda:InvokeFunction', lambda('product-catalog-service-PROD-create:1')],
@@ -63,7 +63,7 @@ const OF_NOBODY = [
   ['iam:PutRolePolicy', functionRole],
 ];
 
-test('within its boundary, each role of the stack does its work, and nothing else', async (t) => {
+test('within its boundary, each role of the stack can do its work and nothing else', async (t) => {
   const packaged = await Workspace.packaging(t, 'DEV');
   const { Resources } = await packaged({});
   const roles = stackRoles(Resources);
@@ -78,7 +78,7 @@ test('within its boundary, each role of the stack does its work, and nothing els
   await t.test('CodeDeploy', async () => {
     const questions = { allowed: OF_CODEDEPLOY, denied: [...OF_THE_CHECK, ...functions, ...OF_NOBODY] };
     await check(within(TrafficBoundary, roles.TrafficRole), questions);
-    // Whatever its role allows.
+    // Even if its role allows more.
     await check(within(TrafficBoundary, administrator(trafficRole)), questions);
     // The boundary of the functions would deny every shift.
     await check(within(boundary, roles.TrafficRole), { allowed: [], denied: OF_CODEDEPLOY });
@@ -91,7 +91,7 @@ test('within its boundary, each role of the stack does its work, and nothing els
     await check(within(boundary, roles.CheckRole), { allowed: [logsTheCheck], denied: [...triesTheVersions, reports] });
   });
 
-  await t.test('a function does no more than before', async () => {
+  await t.test('a function can do no more than before', async () => {
     const others = [...OF_CODEDEPLOY, ...triesTheVersions, reports, ...OF_NOBODY];
     await check(within(boundary, roles.CreateRole), {
       allowed: [creates, logs(create), traces],
@@ -104,7 +104,7 @@ test('within its boundary, each role of the stack does its work, and nothing els
     await check(within(boundary, administrator(functionRole)), { allowed: functions, denied: others });
   });
 
-  await t.test('each carries the boundary that is made for it, and the service that uses it assumes it', async () => {
+  await t.test('each role has its own boundary, and trusts only its service', async () => {
     const made = {
       CheckRole: [CheckBoundary, 'lambda.amazonaws.com'],
       CreateRole: [boundary, 'lambda.amazonaws.com'],
@@ -125,7 +125,7 @@ test('within its boundary, each role of the stack does its work, and nothing els
   });
 });
 
-test('every function with an http event is shifted and tried', async (t) => {
+test('traffic shifts, and the check runs, for every function with an http event', async (t) => {
   const workspace = await Workspace.create(t);
   assert.equal((await workspace.package(forStage('DEV'))).code, 0);
   const { service: state } = JSON.parse(await workspace.read('dist/package/DEV/serverless-state.json'));
@@ -139,12 +139,12 @@ test('every function with an http event is shifted and tried', async (t) => {
   }
 });
 
-test('the boundaries of two stages are two', () => {
+test('two stages have different boundaries', () => {
   for (const name of ['FunctionBoundary', 'CheckBoundary', 'TrafficBoundary'])
     assert.notEqual(dev.execution[name].Arn, prod.execution[name].Arn);
 });
 
-/** The roles of a packaged stack, with policies as CloudFormation makes them. */
+/** The roles of a packaged stack, with policies as CloudFormation resolves them. */
 function stackRoles(resources) {
   const arns = {
     'AWS::DynamoDB::Table': ({ TableName }) => table(TableName),

@@ -1,4 +1,4 @@
-// What CloudFormation's own schemas say it needs.
+// The permissions that CloudFormation needs according to its own resource schemas.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -38,10 +38,10 @@ const schemas = (() => {
 const json = (path) => JSON.parse(readFileSync(new URL(path, schemas), 'utf8'));
 const schemaOf = json('providers/us-east-1.json');
 
-// With all that it may be asked for.
+// With every optional setting.
 const executionRole = role(execution({ DomainName: 'catalog.example.com' }).ExecutionRole);
 const tagsOf = (item) => api(`/tags/${encodeURIComponent(api(item))}`);
-// API Gateway's PUT changes what belongs to a REST API, and the tags of everything else.
+// API Gateway's PUT changes parts of a REST API, and the tags of everything else.
 const gateway = (collection, item) => (action) => {
   if (action === 'apigateway:POST') return api(collection);
   return action === 'apigateway:PUT' && !item.startsWith('/restapis') ? tagsOf(item) : api(item);
@@ -57,7 +57,7 @@ const linkedRole = iam(
   'aws-service-role/contributorinsights.dynamodb.amazonaws.com/AWSServiceRoleForDynamoDBCloudWatchContributorInsights',
 );
 
-// Each resource type that the stack has, or may have soon: the ARN that its own service is asked for.
+// The ARN that the service authorizes, for each resource type that the stack has or may soon have.
 const stackResources = {
   'AWS::ApiGateway::ApiKey': gateway('/apikeys', '/apikeys/k1'),
   'AWS::ApiGateway::BasePathMapping': gateway(
@@ -100,7 +100,7 @@ const stackResources = {
   'AWS::SNS::TopicPolicy': always(topic('product-catalog-service-DEV-alarms')),
 };
 
-// What the schemas list for properties that this stack does not set.
+// Permissions in the schemas for properties that this stack does not set.
 const notNeeded = [
   [/^(ec2|elasticfilesystem|s3files):/, 'no function is in a VPC or mounts a file system'],
   [
@@ -149,15 +149,15 @@ const notNeeded = [
   [/^sns:PutDataProtectionPolicy$/, 'topics carry alarms, no personal data'],
 ];
 
-test('the execution role may do what CloudFormation needs for every resource of the stack', async () => {
+test('the execution role allows what CloudFormation needs for every resource of the stack', async () => {
   const used = new Set();
   const missing = [];
   for (const [type, arnFor] of Object.entries(stackResources)) {
     const { handlers = {}, tagging } = json(`resources/${schemaOf[type]}.json`);
-    assert.ok(handlers.create?.permissions.length, `${type} says what it needs`);
-    // `list` belongs to imports and to Cloud Control, not to a deploy.
+    assert.ok(handlers.create?.permissions.length, `${type} has no permissions in its schema`);
+    // `list` is for imports and Cloud Control, not for deployments.
     const listed = ['create', 'read', 'update', 'delete'].flatMap((name) => handlers[name]?.permissions ?? []);
-    // osls tags the stack, and CloudFormation all that is in it.
+    // osls tags the stack, and CloudFormation all its resources.
     const needed = new Set([...listed, ...(tagging?.permissions ?? [])]);
     for (const action of needed) {
       const excuse = notNeeded.find(([pattern, , types]) => pattern.test(action) && (!types || types.test(type)));
@@ -187,7 +187,7 @@ test('the execution role may do what CloudFormation needs for every resource of 
   assert.deepEqual(unused, [], 'excuses that nothing needs');
 });
 
-test('every type of resource that the stack has is asked about', async (t) => {
+test('every resource type of the stack is covered', async (t) => {
   const packaged = await Workspace.packaging(t, 'PROD');
   const { Resources } = await packaged({});
   const types = new Set(Object.values(Resources).map(({ Type }) => Type));
@@ -198,7 +198,7 @@ test('every type of resource that the stack has is asked about', async (t) => {
   );
 });
 
-test('a template that uses a service which the execution role lacks is noticed', async () => {
+test('a service that the execution role lacks is detected', async () => {
   assert.ok(await may(executionRole, 'sns:CreateTopic', stackResources['AWS::SNS::Topic']()));
   const queue = `arn:aws:sqs:${REGION}:${TARGET}:product-catalog-service-DEV-dead`;
   assert.ok(!(await may(executionRole, 'sqs:CreateQueue', queue)));

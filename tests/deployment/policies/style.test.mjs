@@ -1,4 +1,4 @@
-// How the templates are written.
+// Style rules for the templates.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ const statements = everyStack
   .flatMap((made) => Object.values(made).flatMap(documents))
   .flatMap(({ Statement }) => Statement);
 
-test('no statement allows an action with a wildcard, and every one says in its Sid what it is for', () => {
+test('no statement allows an action with a wildcard, and every Sid describes its statement', () => {
   assert.ok(statements.length > 50);
   for (const { Sid, Effect, Action } of statements) {
     assert.match(Sid, /^([A-Z][a-z]*){3,}$/);
@@ -47,7 +47,7 @@ test('no statement allows an action with a wildcard, and every one says in its S
   }
 });
 
-test('every "*" has its reason beside it', () => {
+test('every "*" has a reason beside it', () => {
   for (const path of templates) {
     const lines = readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8').split('\n');
     const wild = lines.filter((line) => /(Resource|Action): "?(\*|[a-z0-9]+:\*)"?( |$)/.test(line));
@@ -69,7 +69,7 @@ test('no role trusts an account', () => {
   }
 });
 
-test('every policy fits in what IAM takes', () => {
+test('every policy fits into the limits of IAM', () => {
   const size = (policy) => JSON.stringify(policy).length;
   for (const made of everyStack) {
     for (const { Type, Policies = [], AssumeRolePolicyDocument, PolicyDocument } of Object.values(made)) {
@@ -82,7 +82,7 @@ test('every policy fits in what IAM takes', () => {
   }
 });
 
-test('every parameter checks itself, and every output describes itself', () => {
+test('every parameter is validated, and every output is described', () => {
   for (const path of templates) {
     const { Parameters, Outputs } = read(path);
     for (const [name, parameter] of Object.entries(Parameters)) {
@@ -111,7 +111,7 @@ test('a parameter that two templates share is the same in both', () => {
   }
 });
 
-test('the external id of a stage is as long as IAM takes at most, and that of a pipeline leaves room for the stage', () => {
+test('the external id of a stage fits the limit of IAM, and that of a pipeline leaves room for the stage', () => {
   const longest = 'x'.repeat(1224);
   assert.ok(deployment({ ExternalId: longest }));
   assert.throws(() => deployment({ ExternalId: `${longest}x` }), /does not match/);
@@ -138,7 +138,7 @@ test('a budget is created with an amount, and notifies its address', () => {
     assert.throws(() => budgetOf({ MonthlyBudget: amount, BudgetEmail: 'owner@example.com' }));
 });
 
-test('two pipelines, and the roles of two stages, share no name', () => {
+test('two pipelines, and the roles of two stages, share no names', () => {
   const names = (made) =>
     Object.values(made)
       .flatMap((each) => [

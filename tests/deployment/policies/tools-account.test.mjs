@@ -52,7 +52,7 @@ fact('the build assumes no role, even one that trusts everybody; the deployment 
   ],
 });
 
-// The evaluator is asked about every role of a stage and every role of the target accounts.
+// Every role of a stage and every role of the target accounts is checked.
 const crossings = Object.entries(stages).flatMap(([from, { DeployRole, TestRole }]) =>
   Object.entries(stages).flatMap(([to, { target }]) =>
     [DeployRole, TestRole].flatMap((made) =>
@@ -91,7 +91,7 @@ for (const [what, made, principalOf, source, other] of [
     const asked = { owner: TOOLS, policy: made.AssumeRolePolicyDocument, context };
     return [service(name), 'sts:AssumeRole', made.Arn, asked];
   };
-  fact(`only the ${what} works with its role`, {
+  fact(`only the ${what} can use its role`, {
     allowed: [works(principalOf, source, TOOLS)],
     denied: [
       works(principalOf, other, TOOLS),
@@ -191,8 +191,9 @@ fact('the pipeline asks for the approval, through an encrypted topic, and nobody
 });
 
 const { ArtifactBucket, ArtifactBucketPolicy, Key } = dev.pipeline;
-// CodePipeline shortens both names in a key. Its documentation shows myPipeline/SourceArti/KEYEXAMPLE for an artifact of the
-// name SourceArtifact: docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+// CodePipeline truncates both names in a key. Its documentation shows myPipeline/SourceArti/KEYEXAMPLE for an artifact
+// of the name SourceArtifact:
+// docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
 const artifactOf = (name) => `${ArtifactBucket.Arn}/product-catalog-serv/${name}/x1y2z3`;
 const artifact = artifactOf('Source');
 const reads = (who, name) => [who, ['s3:GetObject', 's3:GetObjectVersion'], artifactOf(name)];
@@ -249,7 +250,7 @@ fact('the roles hand on artifacts, in one bucket and with one key, with which th
   ],
 });
 
-// The evaluator knows no encryption context; another key that holds an ARN stands for it.
+// The evaluator does not support the encryption context; another key with an ARN replaces it.
 const withLogs = ({ KeyPolicy }) =>
   JSON.parse(JSON.stringify(KeyPolicy).replace('kms:EncryptionContext:aws:logs:arn', 'aws:SourceArn'));
 const logsService = service(`logs.${REGION}.amazonaws.com`);
@@ -278,7 +279,7 @@ fact('CloudWatch encrypts the logs of the projects with the key, and no other lo
   ],
 });
 
-// What CloudFormation's schema of AWS::KMS::Key needs of an existing key, and the way back.
+// What CloudFormation's schema of AWS::KMS::Key requires for an existing key, and to undo it.
 const keyKeeping = [
   ...['CancelKeyDeletion', 'DescribeKey', 'DisableKey', 'DisableKeyRotation', 'EnableKey', 'EnableKeyRotation'],
   ...['GetKeyPolicy', 'GetKeyRotationStatus', 'ListResourceTags', 'PutKeyPolicy', 'ScheduleKeyDeletion'],

@@ -1,9 +1,8 @@
 //! Sends requests to `cargo run` from 64 concurrent callers for a minute, four finds for each
 //! create: `make load`.
-//!
-//! The catalog is in a file, because a table in memory grows with every product. A caller retries
-//! after a 503, as every client should. On a busy machine, an attempt of the SDK can take longer
-//! than its second: each unusual response is printed, with what the API has logged about it.
+//!The catalog is in a file, because a table in memory grows with every product. A caller retries
+//!after a 503, as every client should. On a busy machine, an SDK attempt can exceed its time-out of
+//!a second. Each unusual response is printed, with the API's log lines about it.
 
 use std::env;
 use std::error::Error;
@@ -24,7 +23,7 @@ use tokio::time::sleep;
 
 const CALLERS: usize = 64;
 const TIME: Duration = Duration::from_mins(1);
-/// By then, everything that is allocated only once has been.
+/// By then, all one-time allocations have happened.
 const WARM: Duration = Duration::from_secs(10);
 const FINDS_PER_CREATE: usize = 4;
 
@@ -63,7 +62,7 @@ async fn main() {
         failures.extend(lost(&client, product).await);
     }
     println!(
-        "created {}, found {} in {TIME:?}, {} of them sent again after a 503; peak memory {warm} KB after {WARM:?}, {end} KB at the end",
+        "created {}, found {} in {TIME:?}, {} of them retried after a 503; peak memory {warm} KB after {WARM:?}, {end} KB at the end",
         CREATED.load(SeqCst),
         FOUND.load(SeqCst),
         SENT_AGAIN.load(SeqCst)
@@ -74,7 +73,7 @@ async fn main() {
     let under = format!("{CALLERS} callers at once for {} s", TIME.as_secs());
     let cases = CREATED.load(SeqCst) + FOUND.load(SeqCst);
     hold(
-        "a call succeeds, or gets a 503 and succeeds when it is sent again; nothing acknowledged is lost",
+        "a call succeeds, or gets a 503 and succeeds when it is retried; nothing acknowledged is lost",
         &under,
         cases,
         &failures,
@@ -116,7 +115,7 @@ async fn start(binary: &str, data: &Path) -> (Child, String) {
     panic!("it ended without a welcome");
 }
 
-/// One caller: creates a product, and then finds four of all its products, again and again.
+/// One caller, which repeatedly creates a product and then finds four of its products.
 async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Vec<String>) {
     let (mut acknowledged, mut failures) = (Vec::new(), Vec::new());
     while begin.elapsed() < TIME {
@@ -125,7 +124,7 @@ async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Ve
         match response_of(|| client.create(sent.to_string())).await {
             (201, _) => acknowledged.push(sent),
             (200, body) => {
-                // An attempt timed out, but had stored the product.
+                // An attempt timed out after it had stored the product.
                 println!("200, not 201: {body}");
                 acknowledged.push(sent);
             }
@@ -144,7 +143,7 @@ async fn call(client: &Client, caller: usize, begin: Instant) -> (Vec<Value>, Ve
     (acknowledged, failures)
 }
 
-/// What is wrong with an acknowledged product.
+/// What is wrong with an acknowledged product, if anything is.
 async fn lost(client: &Client, product: &Value) -> Option<String> {
     let id = product["id"].as_str().expect("an id");
     let (status, body) = response_of(|| client.find(id)).await;
@@ -152,8 +151,8 @@ async fn lost(client: &Client, product: &Value) -> Option<String> {
     (found.as_ref() != Some(product)).then(|| format!("find {id}: {status} {body}"))
 }
 
-/// The status and the body of the first response that is not 503, or of the tenth; 0 and the causes
-/// if there is none.
+/// The status and body of the first response that is not a 503, or of the tenth; 0 and the causes
+/// if there is no response.
 async fn response_of(request: impl Fn() -> RequestBuilder) -> (u16, String) {
     let mut sent = 0;
     loop {

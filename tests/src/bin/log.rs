@@ -1,4 +1,4 @@
-//! Prints what the log can contain, as JSON for tests in other languages: every outcome, and, if
+//! Prints the possible log contents as JSON, for tests in other languages: every outcome and, if
 //! `AWS_LAMBDA_LOG_FORMAT` is `JSON`, a line with every field and one about a panic.
 
 use catalog::{Cors, Outcome, init_log, serve};

@@ -17,10 +17,10 @@ use tokio::net::TcpListener;
 pub const CREATE: &str = "arn:aws:lambda:eu-central-1:222222222222:function:catalog-create:7";
 pub const FIND: &str = "arn:aws:lambda:eu-central-1:222222222222:function:catalog-find:12";
 
-/// A call that arrived: its path as it was sent, its headers, and its body.
+/// A received call: its path as sent, its headers, and its body.
 pub type Call = (String, HeaderMap, Value);
 
-/// Lambda and CodeDeploy on one port. Lambda runs create and find over a DynamoDB of its own.
+/// A fake Lambda and CodeDeploy on one port. Lambda runs create and find with its own DynamoDB.
 pub struct Aws {
     pub url: String,
     pub dynamodb: LocalDynamoDb,
@@ -29,9 +29,9 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Starts it. `invoked` is how Lambda responds to the nth call of a version, from 1: with what
-    /// its function returns as it is in this repository, which can be changed, or with something
-    /// else. `reported` is how CodeDeploy responds.
+    /// Starts it. `invoked` decides how Lambda responds to the nth call of a version, from 1: it
+    /// gets the result of the real function, and can change or replace it. `reported` decides how
+    /// CodeDeploy responds.
     pub async fn start(
         invoked: impl Fn(&str, usize, &mut Value) -> Option<Response> + Clone + Send + Sync + 'static,
         reported: (u16, &'static str),
@@ -80,7 +80,7 @@ impl Aws {
         Self::start(invoked, (200, "{}")).await
     }
 
-    /// Runs the check: what it returns to Lambda, and its log.
+    /// Runs the check, and returns its result for Lambda and its log.
     pub async fn check(&self) -> (Result<Value, Value>, Vec<Value>) {
         let variables = [
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -104,7 +104,7 @@ impl Aws {
         )
     }
 
-    /// The calls that arrived so far.
+    /// The calls received so far.
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().expect("not poisoned").clone()
     }
@@ -131,7 +131,7 @@ fn note(calls: &Mutex<Vec<Call>>, uri: &Uri, headers: HeaderMap, body: &Bytes) {
     calls.lock().expect("not poisoned").push(call);
 }
 
-/// What the function returns.
+/// The function's result.
 async fn run(products: &ProductRepository, version: &str, event: &Bytes) -> Value {
     let function = match version {
         CREATE => Function::Create,
@@ -142,12 +142,12 @@ async fn run(products: &ProductRepository, version: &str, event: &Bytes) -> Valu
     function.invoke(products, event).await.expect("a response")
 }
 
-/// How Lambda responds if nothing is wrong.
+/// Lambda's response if nothing is wrong.
 pub fn as_it_is(_: &str, _: usize, _: &mut Value) -> Option<Response> {
     None
 }
 
-/// What Invoke responds if the function failed.
+/// Lambda's response if the function failed.
 pub fn failed() -> Response {
     let error = json!({
         "errorType": "Runtime.ExitError",

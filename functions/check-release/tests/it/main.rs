@@ -1,4 +1,4 @@
-//! The binary, run as Lambda runs it, over a Lambda and a CodeDeploy that are played.
+//! The binary, run as Lambda runs it, with a fake Lambda and CodeDeploy.
 
 mod aws;
 mod release;

@@ -17,7 +17,7 @@ use crate::aws::{Aws, CREATE, FIND, as_it_is, failed};
 #[tokio::test]
 async fn a_good_release_is_accepted() {
     let aws = Aws::with(as_it_is).await;
-    // The second finds the product of the first.
+    // The second run finds the product of the first.
     for n in 1..=2 {
         let (returned, log) = aws.check().await;
         assert_eq!(returned, Ok(Value::Null));
@@ -38,7 +38,7 @@ async fn accepted(aws: &Aws) {
     assert_eq!(aws.reports(), ["Succeeded"], "{log:?}");
 }
 
-/// The log's line for a rejected release, as a sentence.
+/// The log line of a rejected release, as a sentence.
 async fn rejected(aws: &Aws) -> String {
     let (returned, log) = aws.check().await;
     assert_eq!(returned, Ok(Value::Null));
@@ -54,11 +54,11 @@ async fn rejected(aws: &Aws) -> String {
     let version = if function == "create" { CREATE } else { FIND };
     assert_eq!(line["version"], version);
     let (expected, returned) = (text("expected"), text("returned"));
-    format!("{function} should return {expected}, and returned {returned}\n")
+    format!("{function} should return {expected}, but returned {returned}\n")
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_response_the_release_is_rejected() {
+async fn any_wrong_response_rejects_the_release() {
     let wrongs = [
         ("/statusCode", json!(500)),
         ("/statusCode", json!(204)),
@@ -85,45 +85,45 @@ async fn whatever_is_wrong_with_a_response_the_release_is_rejected() {
     }
     expect![[r#"
         /statusCode is 500:
-        create should return 201, or 200, with the product, or 409, and returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
-        find should return 200 with the product, and returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        create should return 201, or 200, with the product, or 409, but returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        find should return 200 with the product, but returned 500 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         /statusCode is 204:
-        create should return 201, or 200, with the product, or 409, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
-        find should return 200 with the product, and returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        create should return 201, or 200, with the product, or 409, but returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        find should return 200 with the product, but returned 204 with application/json: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         /statusCode is "200":
-        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 341): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
-        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 351): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"W/\"036fe025750cfc6cd916f5c9445aef92\"","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        create should return 201, or 200, with the product, or 409, but returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 341): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
+        find should return 200 with the product, but returned something that API Gateway cannot read (invalid type: string "200", expected u16 at line 1 column 351): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{"cache-control":"no-cache","content-type":"application/json","etag":"W/\"036fe025750cfc6cd916f5c9445aef92\"","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":"200"}
         /body is "{\"id\":\"smoke-test\"}":
-        create should return 201, or 200, with the product, or 409, and returned 201 with application/json: {"id":"smoke-test"}
-        find should return 200 with the product, and returned 200 with application/json: {"id":"smoke-test"}
+        create should return 201, or 200, with the product, or 409, but returned 201 with application/json: {"id":"smoke-test"}
+        find should return 200 with the product, but returned 200 with application/json: {"id":"smoke-test"}
         /body is null:
-        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
-        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"W/\"036fe025750cfc6cd916f5c9445aef92\"","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
+        create should return 201, or 200, with the product, or 409, but returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-store","content-type":"application/json","location":"/product/find/smoke-test","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, but returned something that API Gateway cannot read (invalid type: null, expected a string at line 1 column 12): {"body":null,"headers":{"cache-control":"no-cache","content-type":"application/json","etag":"W/\"036fe025750cfc6cd916f5c9445aef92\"","vary":"Accept-Encoding","x-content-type-options":"nosniff"},"isBase64Encoded":false,"statusCode":200}
         /headers/content-type is "text/html":
-        create should return 201, or 200, with the product, or 409, and returned 201 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
-        find should return 200 with the product, and returned 200 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        create should return 201, or 200, with the product, or 409, but returned 201 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
+        find should return 200 with the product, but returned 200 with text/html: {"id":"smoke-test","title":"Smoke test","description":"Written after each deployment","price":"0.00"}
         /headers is {}:
-        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":201}
-        find should return 200 with the product, and returned something that API Gateway cannot read (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":200}
+        create should return 201, or 200, with the product, or 409, but returned something that API Gateway cannot read (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":201}
+        find should return 200 with the product, but returned something that API Gateway cannot read (missing field `content-type` at line 1 column 140): {"body":"{\"id\":\"smoke-test\",\"title\":\"Smoke test\",\"description\":\"Written after each deployment\",\"price\":\"0.00\"}","headers":{},"isBase64Encoded":false,"statusCode":200}
          is null:
-        create should return 201, or 200, with the product, or 409, and returned something that API Gateway cannot read (invalid type: null, expected struct Response at line 1 column 4): null
-        find should return 200 with the product, and returned something that API Gateway cannot read (invalid type: null, expected struct Response at line 1 column 4): null
+        create should return 201, or 200, with the product, or 409, but returned something that API Gateway cannot read (invalid type: null, expected struct Response at line 1 column 4): null
+        find should return 200 with the product, but returned something that API Gateway cannot read (invalid type: null, expected struct Response at line 1 column 4): null
     "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
-async fn a_function_that_fails_is_rejected_at_once() {
+async fn a_function_error_rejects_the_release_immediately() {
     let mut transcript = String::new();
     for bad in [CREATE, FIND] {
         let aws = Aws::with(move |version, _, _| (version == bad).then(failed));
         let aws = aws.await;
         transcript += &rejected(&aws).await;
-        // Once it failed, nothing was invoked but it.
+        // After the failure, nothing else was invoked.
         assert_eq!(aws.statuses().len(), if bad == CREATE { 1 } else { 2 });
     }
     expect![[r#"
-        create should return 201, or 200, with the product, or 409, and returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
-        find should return 200 with the product, and returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
+        create should return 201, or 200, with the product, or 409, but returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
+        find should return 200 with the product, but returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
     "#]].assert_eq(&transcript);
 }
 
@@ -137,7 +137,7 @@ async fn with_another_product(aws: &Aws) {
 }
 
 #[tokio::test]
-async fn if_another_product_has_the_id_a_conflict_is_right_and_it_must_be_found() {
+async fn if_another_product_has_the_id_a_conflict_is_correct_and_find_must_return_it() {
     let aws = Aws::with(as_it_is).await;
     with_another_product(&aws).await;
     accepted(&aws).await;
@@ -155,17 +155,17 @@ async fn if_another_product_has_the_id_a_conflict_is_right_and_it_must_be_found(
         });
         let aws = aws.await;
         with_another_product(&aws).await;
-        // A problem names its request, which is the deployment.
+        // A problem contains its request id, which is the deployment's id.
         transcript += &rejected(&aws).await;
     }
     expect![[r#"
-        create should return 201, or 200, with the product, or 409, and returned 409 with application/problem+json: {"type":"urn:problem-type:product-catalog:id-taken","title":"Another product has this id","status":400,"requestId":"d-ABC"}
-        find should return 200 with another product of this id, and returned 200 with application/json: {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
+        create should return 201, or 200, with the product, or 409, but returned 409 with application/problem+json: {"type":"urn:problem-type:product-catalog:id-taken","title":"Another product has this id","status":400,"requestId":"d-ABC"}
+        find should return 200 with another product of this id, but returned 200 with application/json: {"id":"1001","title":"Amazon Echo","description":"Smart speaker","price":"89.99"}
     "#]].assert_eq(&transcript);
 }
 
 #[tokio::test]
-async fn a_503_is_not_the_result() {
+async fn a_503_is_retried() {
     for unavailable in [CREATE, FIND] {
         let aws = Aws::with(move |version, n, returned| {
             if version == unavailable && n == 1 {
@@ -180,7 +180,7 @@ async fn a_503_is_not_the_result() {
 }
 
 #[tokio::test]
-async fn an_invocation_that_lambda_throttles_is_made_again() {
+async fn an_invocation_that_lambda_throttles_is_retried() {
     let aws = Aws::with(|_, n, _| {
         let throttled =
             r#"{"Reason":"ConcurrentInvocationLimitExceeded","message":"Rate Exceeded."}"#;
@@ -192,7 +192,7 @@ async fn an_invocation_that_lambda_throttles_is_made_again() {
 }
 
 #[tokio::test]
-async fn an_invocation_that_lambda_refuses_is_rejected_at_once() {
+async fn an_invocation_that_lambda_denies_rejects_the_release_immediately() {
     let aws = Aws::with(|_, _, _| {
         let denied = r#"{"Message":"User: arn:aws:sts::222222222222:assumed-role/check is not authorized to perform: lambda:InvokeFunction"}"#;
         Some((StatusCode::FORBIDDEN, denied).into_response())
@@ -200,21 +200,22 @@ async fn an_invocation_that_lambda_refuses_is_rejected_at_once() {
     let aws = aws.await;
     let line = rejected(&aws).await;
     expect![[r#"
-        create should return 201, or 200, with the product, or 409, and returned 403 Forbidden from lambda: {"Message":"User: arn:aws:sts::222222222222:assumed-role/check is not authorized to perform: lambda:InvokeFunction"}
+        create should return 201, or 200, with the product, or 409, but returned 403 Forbidden from lambda: {"Message":"User: arn:aws:sts::222222222222:assumed-role/check is not authorized to perform: lambda:InvokeFunction"}
     "#]].assert_eq(&line);
     assert_eq!(aws.statuses().len(), 1);
 }
 
-/// The check finds the product that scripts/smoke-test.sh created: each stage has one for tests.
+/// The check finds the product that scripts/smoke-test.sh created: each stage has only one test
+/// product.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_has_the_product_of_the_smoke_test() {
+async fn it_uses_the_product_of_the_smoke_test() {
     let aws = Aws::with(as_it_is).await;
     let products = products_at(&aws.dynamodb.url());
     let api = LocalApi::start(0, products, Cors::default())
         .await
         .expect("the API starts");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/smoke-test.sh");
-    // Without credentials and settings of curl that whoever runs the tests has.
+    // Without the developer's own credentials and curl settings.
     let path = env::var_os("PATH").expect("a path");
     let mut smoke_test = Command::new("bash");
     smoke_test.env_clear().env("PATH", path);

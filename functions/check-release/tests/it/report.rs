@@ -1,4 +1,4 @@
-//! The report to CodeDeploy, and what happens if CodeDeploy refuses it.
+//! The report to CodeDeploy, and what happens if CodeDeploy rejects it.
 
 use serde_json::Value;
 
@@ -9,9 +9,9 @@ const INVALID: (u16, &str) = (
     r#"{"__type":"InvalidLifecycleEventHookExecutionIdException","message":"it is not valid"}"#,
 );
 
-/// Lambda invokes it again, because CodeDeploy invokes it asynchronously.
+/// CodeDeploy invokes the check asynchronously, so Lambda retries it.
 #[tokio::test]
-async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
+async fn a_report_that_codedeploy_rejects_is_an_error_for_lambda() {
     for (aws, status, level) in [
         (Aws::start(as_it_is, INVALID).await, "Succeeded", "INFO"),
         (
@@ -24,7 +24,7 @@ async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
         assert_eq!(aws.reports(), [status]);
         let reason = format!("400 Bad Request from codedeploy: {}", INVALID.1);
         let error = returned.expect_err("an error");
-        let message = format!("CodeDeploy did not take {status}: {reason}");
+        let message = format!("CodeDeploy did not accept {status}: {reason}");
         assert_eq!(error["errorMessage"], message);
         assert_eq!(log[0]["level"], level);
         assert_eq!(log[0]["unreported"], reason);
@@ -32,7 +32,7 @@ async fn a_report_that_codedeploy_refuses_is_an_error_for_lambda() {
 }
 
 #[tokio::test]
-async fn a_report_that_codedeploy_has_already_is_one() {
+async fn a_repeated_report_is_a_success() {
     let completed = r#"{"__type":"LifecycleEventAlreadyCompletedException","message":""}"#;
     let aws = Aws::start(as_it_is, (400, completed)).await;
     let (returned, log) = aws.check().await;

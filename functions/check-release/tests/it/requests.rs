@@ -1,4 +1,4 @@
-//! What the check sends to AWS, and what it needs to send it.
+//! The check's requests to AWS, and the variables that it needs for them.
 
 use serde_json::{Value, json};
 use tests::{Lambda, refuses_to_start};
@@ -57,7 +57,7 @@ async fn each_request_is_signed_for_its_service_and_region() {
 
 /// Without the ids, nothing can be reported.
 #[tokio::test]
-async fn an_event_that_is_not_codedeploys_is_an_error() {
+async fn an_event_that_is_not_from_codedeploy_is_an_error() {
     let aws = Aws::with(as_it_is).await;
     let variables = [
         ("AWS_ACCESS_KEY_ID", "local"),
@@ -74,9 +74,9 @@ async fn an_event_that_is_not_codedeploys_is_an_error() {
     assert_eq!(aws.calls(), Vec::<(String, _, Value)>::new());
 }
 
-/// A function that has no chance ends before its first event and says why, in one sentence.
+/// A misconfigured function exits before its first event, and says why in one sentence.
 #[test]
-fn without_its_variables_it_ends_and_says_why() {
+fn without_its_variables_it_exits_and_says_why() {
     let variables = [
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_REGION", "eu-central-1"),

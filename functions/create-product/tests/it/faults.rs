@@ -1,4 +1,4 @@
-//! The binary, when DynamoDB fails it or it is ended in the middle of a write.
+//! The binary, if DynamoDB fails, or if it is killed during a write.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ fn event(product: &Value) -> String {
     create_event(product.to_string()).to_string()
 }
 
-/// What is in the table: the product's response, or nothing.
+/// The stored product's response, or nothing.
 async fn stored(dynamodb: &LocalDynamoDb, id: &str) -> Option<Value> {
     let (products, event) = (dynamodb.products(), find_event(id).to_string());
     let mut response = Value::Null;
-    // A busy machine may take longer than the time-outs of one call, but not of all.
+    // On a busy machine, one call may time out, but not all of them.
     for _ in 0..10 {
         let found = Function::Find.invoke(&products, &event).await;
         response = found.expect("a response");
@@ -43,8 +43,8 @@ async fn a_sample_of_the_faults() {
         (Fault::Error("ThrottlingException"), 201),
         (Fault::Reset, 201),
         (Fault::ResetAfterwards, 200),
-        (Fault::AnswerLost, 200),
-        (Fault::AnswerTruncated, 200),
+        (Fault::ResponseLost, 200),
+        (Fault::ResponseTruncated, 200),
         (Fault::WrongChecksum, 200),
     ];
     let cases = sample
@@ -73,14 +73,14 @@ async fn a_sample_of_the_faults() {
     });
     let failures: Vec<_> = join_all(runs).await.into_iter().flatten().collect();
     hold(
-        "the binary of create-product returns 503, or responds as if nothing had happened",
+        "the binary of create-product returns a 503, or the same response as without the fault",
         "a sample of the faults",
         2 * sample.len(),
         &failures,
     );
 }
 
-/// When it is ended: before the write, after it, in the middle of the response, or at any time.
+/// When it is killed: before the write, after it, during the response, or at a random time.
 #[derive(Clone, Copy)]
 enum Moment {
     At(Fault),
@@ -94,11 +94,11 @@ async fn a_killed_write_is_whole_or_absent_and_can_be_sent_again() {
     let survivor = &Mutex::new(Lambda::start_over(&binary(BINARY), &dynamodb.url()).await);
     let failures: Vec<_> = stream::iter(0..kills)
         .map(async |n| {
-            // A write takes some milliseconds.
+            // A write takes a few milliseconds.
             let anytime = Duration::from_micros(u64::try_from(n).expect("a number") * 40);
             let moment = match n % 4 {
                 0 => Moment::At(Fault::Silence),
-                1 => Moment::At(Fault::AnswerLost),
+                1 => Moment::At(Fault::ResponseLost),
                 2 => Moment::At(Fault::SlowBody),
                 _ => Moment::After(anytime),
             };
@@ -109,7 +109,7 @@ async fn a_killed_write_is_whole_or_absent_and_can_be_sent_again() {
         .collect()
         .await;
     hold(
-        "a killed write is whole or absent, and sent again it succeeds",
+        "a killed write is whole or absent, and succeeds when it is sent again",
         "SIGKILL of create-product",
         kills,
         &failures,
@@ -154,7 +154,7 @@ async fn killed(
     if !expected.contains(&kept.as_ref()) {
         return Err(format!("{id} was left as {kept:?}"));
     }
-    // A killed function's call may still be on its way, so that either response is right.
+    // The killed function's call may still be in flight, so either response is correct.
     let again = survivor.lock().await.insist(&event(&sent)).await;
     let again = again.map_err(|error| format!("{id} sent again: {error}"))?;
     let kept = stored(dynamodb, &id).await;

@@ -1,4 +1,4 @@
-//! The binary lives on whatever it is sent, and its log keeps what callers and operators confide.
+//! The binary survives any input, and its log discloses nothing of callers and operators.
 
 use local::LocalDynamoDb;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use tests::{Fault, Faulty, Lambda, create_event, is_acknowledged, product};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
-/// What must not be disclosed, in a place of its own in the request.
+/// Text that must not be disclosed.
 const CANARY: &str = "canary\r\n\u{1b}[2J2026-01-01T00:00:00Z INFO forged=true";
 
 fn event(body: &str, is_base64: bool) -> String {
@@ -21,9 +21,9 @@ fn event(body: &str, is_base64: bool) -> String {
 }
 
 #[tokio::test]
-async fn it_lives_on_and_logs_no_product_and_no_secret() {
+async fn it_survives_and_logs_no_product_and_no_secret() {
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
-    // Fails the first request that gets as far.
+    // Fails the first request that reaches DynamoDB.
     let fault = Fault::Error("AccessDeniedException");
     let faulty = Faulty::start(&dynamodb, fault, 1).await;
     let mut function = Lambda::start_over(BINARY, faulty.url()).await;
@@ -68,7 +68,7 @@ async fn it_lives_on_and_logs_no_product_and_no_secret() {
     for secret in ["canary", "forged", "\u{1b}[2J", Lambda::SECRET] {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
-    // What was looked through is the log: it names the request that failed, and why.
+    // It is really the log that was searched: it contains the failed request, and the reason.
     let failed: Value = serde_json::from_str(&event("", false)).expect("JSON");
     let request_id = failed["requestContext"]["requestId"]
         .as_str()

@@ -20,13 +20,13 @@ async fn it_creates_what_its_events_ask_for() {
     assert!(is_acknowledged(&responses[0]), "{}", responses[0]);
     assert_eq!(
         responses[1]["statusCode"], 200,
-        "it lives on, and the product is there"
+        "it continues, and the product exists"
     );
 }
 
-/// A function that has no chance ends before its first event and says why, in one sentence.
+/// A misconfigured function exits before its first event, and says why in one sentence.
 #[test]
-fn without_its_variables_it_ends_and_says_why() {
+fn without_its_variables_it_exits_and_says_why() {
     let variables = [
         ("ALLOW_ORIGIN", "https://shop.example.com"),
         ("AWS_ACCESS_KEY_ID", "local"),
@@ -50,7 +50,7 @@ fn without_its_variables_it_ends_and_says_why() {
 }
 
 #[tokio::test]
-async fn with_expired_credentials_it_responds_and_then_ends() {
+async fn with_expired_credentials_it_responds_and_then_exits() {
     tests::ends_after_its_response(env!("CARGO_BIN_EXE_create-product"), EVENT).await;
 }
 

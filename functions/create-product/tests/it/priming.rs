@@ -2,9 +2,9 @@
 
 use tests::primed;
 
-/// A call that writes nothing, that its role need not allow, and on which no start depends.
+/// A call that writes nothing and may be denied. The start does not depend on its result.
 #[tokio::test]
-async fn it_connects_to_dynamodb_and_starts_whatever_comes_of_it() {
+async fn it_connects_to_dynamodb_and_starts_whatever_the_result() {
     let event = include_str!("../../../../tests/events/create-on-DEV.json");
     let (call, statuses) = primed(env!("CARGO_BIN_EXE_create-product"), event).await;
     assert_eq!(

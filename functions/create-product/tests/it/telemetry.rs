@@ -1,4 +1,4 @@
-//! What an operator sees of the binary: its log with the metrics in it, and its traces.
+//! The binary as an operator sees it: its log, with the metrics, and its traces.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,9 @@ use tokio::net::UdpSocket;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
-/// The status of each response and its line in the log. `variables` are added to those that the
-/// function needs.
-///
-/// An event is sent again after a 503, up to ten times: the function's timeouts follow the wall
-/// clock, so that they can expire on a busy machine.
+/// The status of each response, and its log line. `variables` are added to the required ones.
+///An event is sent again after a 503, up to ten times: the function's time-outs follow the wall
+///clock, so they can expire on a busy machine.
 async fn logged(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<(Value, Value)> {
     let needed = [
         ("AWS_ACCESS_KEY_ID", "local"),
@@ -68,7 +66,7 @@ async fn each_response_is_a_line_of_json_in_the_log() {
     .await;
     let settled = responses.iter().filter_map(|(status, _)| status.as_u64());
     let settled: Vec<_> = settled.filter(|status| *status != 503).collect();
-    // After a timeout, the product may already exist.
+    // After a time-out, the product may already exist.
     let first = if responses[0].0 == 503 {
         settled[0]
     } else {
@@ -101,14 +99,14 @@ async fn each_response_is_a_line_of_json_in_the_log() {
     }
 }
 
-/// Names and units match the schema, and a line has every metric and dimension that it declares.
+/// Names and units match the schema, and each line has every metric and dimension that it declares.
 #[tokio::test]
 async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
     let schema: Value = serde_json::from_str(include_str!("emf.schema.json")).expect("JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
     let faulty = Faulty::start(&dynamodb, Fault::Error("InternalServerError"), 2).await;
-    // From ERROR on, Lambda drops the lines of responses, but their metrics must stay.
+    // At ERROR, the lines of responses would be dropped, but their metrics must stay.
     let level = [("AWS_LAMBDA_LOG_LEVEL", "ERROR")];
     let responses = logged(
         faulty.url(),
@@ -166,7 +164,7 @@ async fn each_line_has_its_metrics_as_cloudwatch_reads_them() {
 
 /// X-Ray's daemon gets the call as a subsegment of the function.
 #[tokio::test]
-async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
+async fn a_traced_request_shows_its_dynamodb_call_in_x_ray() {
     let daemon = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
     let address = daemon.local_addr().expect("an address").to_string();
     let dynamodb = LocalDynamoDb::start(None).await.expect("DynamoDB starts");
@@ -178,7 +176,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
         &[echo_event(), other, create_event("{}")],
     )
     .await;
-    // Datagrams arrive in order: whatever the function sent comes before this one.
+    // Datagrams arrive in order, so everything that the function sent precedes this one.
     daemon.send_to(b"the end", &address).await.expect("sent");
     let mut datagram = [0; 4096];
     for (response, line) in &responses[..responses.len() - 1] {
@@ -197,7 +195,7 @@ async fn a_traced_request_shows_its_call_of_dynamodb_in_x_ray() {
         assert_eq!(document["aws"]["retries"], line["DynamoDBRetries"]);
         // A call that timed out has no response.
         if *response != 503 {
-            // DynamoDB's condition refuses a product that exists.
+            // DynamoDB's condition rejects a product that exists.
             let refused = *response != 201;
             let status = if refused { 400 } else { 200 };
             assert_eq!(document["http"]["response"]["status"], status);

@@ -1,4 +1,4 @@
-//! The binary, when DynamoDB fails it.
+//! The binary, if DynamoDB fails.
 
 use futures::future::join_all;
 use local::{Function, LocalDynamoDb};
@@ -47,7 +47,7 @@ async fn a_sample_of_the_faults() {
     });
     let failures: Vec<_> = join_all(runs).await.into_iter().flatten().collect();
     hold(
-        "the binary of find-product returns 503, or responds as if nothing had happened",
+        "the binary of find-product returns a 503, or the same response as without the fault",
         "a sample of the faults",
         2 * sample.len(),
         &failures,

@@ -33,7 +33,7 @@ async fn it_finds_what_its_events_ask_for() {
 }
 
 #[tokio::test]
-async fn with_expired_credentials_it_responds_and_then_ends() {
+async fn with_expired_credentials_it_responds_and_then_exits() {
     tests::ends_after_its_response(env!("CARGO_BIN_EXE_find-product"), FIND).await;
 }
 

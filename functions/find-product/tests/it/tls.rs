@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 const CREATE: &str = include_str!("../../../../tests/events/create-on-DEV.json");
 const FIND: &str = include_str!("../../../../tests/events/find-on-DEV.json");
 
-/// A DynamoDB behind TLS, with a certificate that no public authority has signed.
+/// A DynamoDB behind TLS, with a certificate from a private authority.
 struct Private {
     dynamodb: LocalDynamoDb,
     url: String,
@@ -50,7 +50,7 @@ impl Private {
         }
     }
 
-    /// The status of a response to a function that trusts what `variable` names.
+    /// The status of a response by a function that trusts the authorities in `variable`.
     async fn asked_trusting(&self, variable: Option<&str>) -> serde_json::Value {
         let mut variables = vec![
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -77,7 +77,7 @@ impl Drop for Private {
 }
 
 #[tokio::test]
-async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+async fn a_private_authority_is_trusted_if_a_variable_names_it() {
     let private = Private::start("named").await;
     let products = private.dynamodb.products();
     Function::Create
@@ -89,7 +89,7 @@ async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_else_is_taken_for_dynamodb() {
+async fn any_other_server_is_rejected() {
     let private = Private::start("unknown").await;
     assert_eq!(private.asked_trusting(None).await, 503);
 }
