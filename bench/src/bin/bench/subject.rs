@@ -46,10 +46,10 @@ impl Subject {
         let function = call.package.trim_end_matches("-product");
         match self {
             Self::Ours => release(call.package),
-            Self::Documentation => built("release").join(function),
+            Self::Documentation => built("lambda").join(function).join("bootstrap"),
             Self::Node => built("node").join(format!("{function}.js")),
             Self::Python => peers().join(format!("python/{function}.py")),
-            Self::Hello => built("release/hello"),
+            Self::Hello => built("lambda/hello/bootstrap"),
         }
     }
 
