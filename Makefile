@@ -95,7 +95,7 @@ reproduce: build-tools ## Build the zips twice, from clean, and compare them (AR
 	ARCHITECTURE=$(ARCHITECTURE) bash scripts/reproduce.sh
 
 bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
-	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
+	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS),--write)
 
 measure-aws: build-tools ## Measure a deployed stage on AWS: docs/performance.md (URL=https://..., STAGE=DEV; PRODUCT=id, STARTS=20, OUTPUT=file)
 	@python3 scripts/measure-aws.py "$(or $(URL),$(error URL is missing))" "$(or $(STAGE),$(error STAGE is missing))" \

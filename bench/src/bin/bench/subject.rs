@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
+use ::tests::release;
 use bench::{Call, Canned, on_path};
 use serde_json::Value;
-use tests::release;
 use tokio::process::Command;
 
 /// One way to write the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     Ours,
+    /// As the documentation of the SDK and of `lambda_http` shows it.
     Documentation,
     Node,
     Python,
@@ -148,7 +149,9 @@ impl<'a> Roots<'a> {
         variables.push(("AWS_DEFAULT_REGION", "eu-central-1"));
         variables.extend(match subject {
             Subject::Ours => vec![("AWS_CA_BUNDLE", self.ours.as_str())],
-            Subject::Documentation => vec![("SSL_CERT_FILE", self.systems.as_str())],
+            Subject::Documentation => {
+                vec![("SSL_CERT_FILE", self.systems.as_str())]
+            }
             Subject::Node => vec![
                 // Beside those that are compiled into Node.
                 ("NODE_EXTRA_CA_CERTS", self.root.as_str()),
@@ -180,4 +183,27 @@ fn built(peer: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/peers")
         .join(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bench::Canned;
+
+    use super::{Roots, Subject};
+
+    #[tokio::test]
+    async fn every_subject_has_the_same_environment_except_for_certificates() {
+        let dynamodb = Canned::start(Duration::ZERO).await;
+        let roots = Roots::of(&dynamodb);
+        for subject in Subject::ALL {
+            let variables = roots.variables(subject);
+            for variable in dynamodb.variables() {
+                if variable.0 != "AWS_CA_BUNDLE" {
+                    assert!(variables.contains(&variable), "{subject:?}: {variable:?}");
+                }
+            }
+        }
+    }
 }
