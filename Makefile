@@ -192,11 +192,12 @@ node_modules/installed: package.json package-lock.json .npmrc .venv/installed
 
 # As the documentation of lambda_runtime says. From /, because Cargo takes the settings of every folder above: those in .cargo are
 # this service's.
-PEER = cd / && RUSTUP_TOOLCHAIN=$(shell sed -n 's/^channel = //p' rust-toolchain.toml) CARGO_TARGET_DIR=$(CURDIR)/target/peers \
+PEER = cd / && RUSTUP_TOOLCHAIN=$(shell sed -n 's/^channel = //p' rust-toolchain.toml) CARGO_TARGET_DIR=$(CURDIR)/target/peers$(1) \
   cargo lambda build --release --locked --manifest-path $(CURDIR)/bench/peers
 
 peers: .venv/installed target/peers/python/installed target/peers/node/installed
 	$(PEER)/documentation/Cargo.toml
+	export AWS_LC_SYS_NO_JITTER_ENTROPY=1 && $(call PEER,/one-line)/documentation/Cargo.toml
 	$(PEER)/hello/Cargo.toml
 
 target/peers/python/installed: bench/peers/python/requirements.txt

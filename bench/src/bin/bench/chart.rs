@@ -20,6 +20,7 @@ use crate::run::function;
 use crate::subject::Subject;
 
 const WIDTH: u32 = 760;
+/// The subjects with a line of their own: for a warm call, the one line changes nothing.
 const LINES: [Subject; 4] = [
     Subject::Ours,
     Subject::Documentation,
@@ -30,10 +31,11 @@ const TEXT: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 const GRID: RGBColor = RGBColor(0xd1, 0xd9, 0xe0);
 /// GitHub's colours on its light and its dark background, which can be distinguished also with
 /// red-green blindness.
-const ON_DARK: [(RGBColor, &str); 7] = [
+const ON_DARK: [(RGBColor, &str); 8] = [
     (TEXT, "#f0f6fc"),
     (GRID, "#3d444d"),
     (colour(Subject::Ours), "#4493f8"),
+    (colour(Subject::OneLine), "#d29922"),
     (colour(Subject::Documentation), "#db6d28"),
     (colour(Subject::Node), "#3fb950"),
     (colour(Subject::Python), "#ab7df8"),
@@ -43,6 +45,7 @@ const ON_DARK: [(RGBColor, &str); 7] = [
 const fn colour(subject: Subject) -> RGBColor {
     match subject {
         Subject::Ours => RGBColor(0x09, 0x69, 0xda),
+        Subject::OneLine => RGBColor(0xbf, 0x87, 0x00),
         Subject::Documentation => RGBColor(0xbc, 0x4c, 0x00),
         Subject::Node => RGBColor(0x1a, 0x7f, 0x37),
         Subject::Python => RGBColor(0x82, 0x50, 0xdf),
