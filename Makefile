@@ -95,7 +95,7 @@ reproduce: build-tools ## Build the zips twice, from clean, and compare them (AR
 	ARCHITECTURE=$(ARCHITECTURE) bash scripts/reproduce.sh
 
 bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
-	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS))
+	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS),--write)
 
 measure-aws: build-tools ## Measure a deployed stage on AWS: docs/performance.md (URL=https://..., STAGE=DEV; PRODUCT=id, STARTS=20, OUTPUT=file)
 	@python3 scripts/measure-aws.py "$(or $(URL),$(error URL is missing))" "$(or $(STAGE),$(error STAGE is missing))" \
@@ -190,9 +190,15 @@ node_modules/installed: package.json package-lock.json .npmrc .venv/installed
 	npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
-peers: target/peers/python/installed target/peers/node/installed
-	cd bench/peers/documentation && cargo build --release --locked --target-dir ../../../target/peers
-	cd bench/peers/hello && cargo build --release --locked --target-dir ../../../target/peers
+# As the documentation of lambda_runtime says. From /, because Cargo takes the settings of every folder above: those in .cargo are
+# this service's.
+PEER = cd / && RUSTUP_TOOLCHAIN=$(shell sed -n 's/^channel = //p' rust-toolchain.toml) CARGO_TARGET_DIR=$(CURDIR)/target/peers$(1) \
+  cargo lambda build --release --locked --manifest-path $(CURDIR)/bench/peers
+
+peers: .venv/installed target/peers/python/installed target/peers/node/installed
+	$(PEER)/documentation/Cargo.toml
+	export AWS_LC_SYS_NO_JITTER_ENTROPY=1 && $(call PEER,/one-line)/documentation/Cargo.toml
+	$(PEER)/hello/Cargo.toml
 
 target/peers/python/installed: bench/peers/python/requirements.txt
 	python3 -m venv target/peers/python
@@ -202,7 +208,7 @@ target/peers/python/installed: bench/peers/python/requirements.txt
 target/peers/node/installed: $(addprefix bench/peers/node/,.npmrc create.js find.js package.json package-lock.json)
 	cd bench/peers/node && npm ci --ignore-scripts --no-audit --no-fund
 	cd bench/peers/node && node_modules/.bin/esbuild create.js find.js \
-	  --bundle --minify --platform=node --target=node20 --outdir=../../../target/peers/node
+	  --bundle --minify --platform=node --target=node22 --outdir=../../../target/peers/node
 	touch $@
 
 # Not optimized: every pipeline build compiles it, and runs it for a second.

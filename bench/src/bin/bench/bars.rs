@@ -3,92 +3,143 @@
 use bench::Call;
 
 use crate::figures::{Under, What};
-use crate::markdown::{megabytes, number};
-use crate::run::{Run, function};
+use crate::markdown::{head, megabytes, number, row};
+use crate::run::Run;
 use crate::subject::Subject;
 
 /// In MB.
 const MEMORY: f64 = 8.0;
 const ZIP: f64 = 2.8;
-/// How much more of both create may have.
+/// How much more than find create may take.
 const MORE_FOR_CREATE: f64 = 1.1;
-/// How many times as fast as the documentation's Rust the first call is with the CPU of 128 MB.
-const FIRST_CALL: f64 = 100.0;
-/// How many times as fast as these this service gives its first response.
-const FIRST_ANSWER: [(Subject, f64); 3] = [
-    (Subject::Documentation, 5.0),
-    (Subject::Node, 15.0),
-    (Subject::Python, 25.0),
+
+/// A figure by which this service is compared with another subject.
+struct Figure {
+    name: &'static str,
+    what: What,
+    under: Under,
+    unit: &'static str,
+}
+
+const FIRST_RESPONSE: Figure = Figure {
+    name: "start to first response",
+    what: What::FirstResponse,
+    under: Under::Nothing,
+    unit: "ms",
+};
+const FIRST_CALL: Figure = Figure {
+    name: "first call with the CPU of 128 MB",
+    what: What::First,
+    under: Under::Memory(128),
+    unit: "ms",
+};
+const WARM_CALL: Figure = Figure {
+    name: "warm call",
+    what: What::Warm,
+    under: Under::Nothing,
+    unit: "ms",
+};
+const PEAK_MEMORY: Figure = Figure {
+    name: "peak RSS",
+    what: What::Memory,
+    under: Under::Nothing,
+    unit: "MB",
+};
+
+/// How many times as much as this service another subject takes, at least.
+const BARS: [(Figure, Subject, f64); 8] = [
+    (FIRST_RESPONSE, Subject::Documentation, 10.0),
+    (FIRST_CALL, Subject::Documentation, 100.0),
+    (FIRST_RESPONSE, Subject::OneLine, 1.5),
+    (WARM_CALL, Subject::OneLine, 2.0),
+    (FIRST_CALL, Subject::OneLine, 8.0),
+    (PEAK_MEMORY, Subject::OneLine, 2.4),
+    (FIRST_RESPONSE, Subject::Node, 15.0),
+    (FIRST_RESPONSE, Subject::Python, 25.0),
 ];
 
-/// A row for each bar and function.
+/// A row for each bar.
 pub fn table(run: &Run) -> String {
-    let mut table = "| target | function | measured | met |\n|---|---|---|---|\n".to_owned();
-    for call in [Call::FOUND.name, Call::CREATED.name] {
-        let mut add = |bar: String, measured: String, is_met: bool| {
-            let met = if is_met { "yes" } else { "**no**" };
-            table.extend([
-                "| ",
-                &bar,
-                " | ",
-                function(call),
-                " | ",
-                &measured,
-                " | ",
-                met,
-                " |\n",
-            ]);
-        };
-        let figures = &run.figures;
-        let more = if call == Call::CREATED.name {
-            MORE_FOR_CREATE
-        } else {
-            1.0
-        };
-        let (memory_bar, zip_bar) = (MEMORY * more, ZIP * more);
-        let memory = figures.percentile(Subject::Ours, call, Under::Nothing, What::Memory, 100);
-        add(
-            format!("peak RSS at most {memory_bar:.2} MB"),
-            format!("{memory:.2} MB"),
-            memory <= memory_bar,
-        );
+    let calls = [
+        (Call::FOUND.name, 1.0),
+        (Call::CREATED.name, MORE_FOR_CREATE),
+    ];
+    let mut table = head(["target", "find", "met", "create", "met"]);
+    let mut add = |target: String, measured: &dyn Fn(&str, f64) -> (String, bool)| {
+        let columns = calls.into_iter().flat_map(|(call, more)| {
+            let (text, is_met) = measured(call, more);
+            [text, if is_met { "yes" } else { "**no**" }.to_owned()]
+        });
+        table += &row([target].into_iter().chain(columns));
+    };
+    add(format!("peak RSS at most {MEMORY:.2} MB"), &|call, more| {
+        let (ours, what) = (Subject::Ours, What::Memory);
+        let most = run
+            .figures
+            .percentile(ours, call, Under::Nothing, what, 100);
+        (format!("{most:.2} MB"), most <= MEMORY * more)
+    });
+    add(format!("zip at most {ZIP:.2} MB"), &|call, more| {
         let zip = megabytes(run.sizes[&(Subject::Ours, call)].1);
-        add(
-            format!("zip at most {zip_bar:.2} MB"),
-            format!("{zip:.2} MB"),
-            zip <= zip_bar,
-        );
-        let times_as_fast = |than: Subject, under, what| {
-            let ours = figures.p50(Subject::Ours, call, under, what);
-            let theirs = figures.p50(than, call, under, what);
-            (
-                theirs / ours,
-                format!(
-                    "{} of {} ms: 1/{}",
-                    number(ours),
-                    number(theirs),
-                    number(theirs / ours)
-                ),
-            )
-        };
-        let bar = format!(
-            "first call with the CPU of 128 MB at most 1/{FIRST_CALL} of documentation's Rust"
-        );
-        let under = Under::Memory(128);
-        if figures.has(under) {
-            let (times, text) = times_as_fast(Subject::Documentation, under, What::First);
-            add(bar, text, times >= FIRST_CALL);
-        } else {
-            add(bar, "not measured".to_owned(), false);
-        }
-        for (than, bar) in FIRST_ANSWER {
-            let (times, text) = times_as_fast(than, Under::Nothing, What::FirstResponse);
-            add(
-                format!("start to first response at most 1/{bar} of {}", than.name()),
-                text,
-                times >= bar,
-            );
-        }
+        (format!("{zip:.2} MB"), zip <= ZIP * more)
+    });
+    for (figure, than, times) in BARS {
+        let target = format!("{} at most 1/{times} of {}", figure.name, than.name());
+        add(target, &|call, more| {
+            compared(run, call, &figure, than, times / more)
+        });
     }
     table
+}
+
+/// Both figures and their ratio, and whether it is at least this one.
+fn compared(run: &Run, call: &str, figure: &Figure, than: Subject, times: f64) -> (String, bool) {
+    let Figure {
+        what, under, unit, ..
+    } = *figure;
+    if !run.figures.has(under) {
+        return ("not measured".to_owned(), false);
+    }
+    let of = |subject| run.figures.p50(subject, call, under, what);
+    let (ours, theirs) = (of(Subject::Ours), of(than));
+    let measured = theirs / ours;
+    let text = [ours, theirs, measured].map(number);
+    (
+        format!("{} of {} {unit}: 1/{}", text[0], text[1], text[2]),
+        measured >= times,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bench::Call;
+
+    use super::{FIRST_CALL, WARM_CALL, compared};
+    use crate::figures::{Under, What};
+    use crate::run::Run;
+    use crate::subject::Subject;
+
+    #[test]
+    fn a_target_is_met_from_its_ratio_on() {
+        let call = Call::FOUND.name;
+        for (ours, text, is_met) in [
+            (0.25, "0.25 of 0.50 ms: 1/2.00", true),
+            (0.26, "0.26 of 0.50 ms: 1/1.92", false),
+        ] {
+            let mut run = Run::default();
+            for (subject, value) in [(Subject::Ours, ours), (Subject::OneLine, 0.5)] {
+                run.figures
+                    .add(subject, call, Under::Nothing, What::Warm, value);
+            }
+            let result = compared(&run, call, &WARM_CALL, Subject::OneLine, 2.0);
+            assert_eq!(result, (text.to_owned(), is_met));
+        }
+    }
+
+    #[test]
+    fn a_target_that_was_not_measured_is_not_met() {
+        let run = Run::default();
+        let result = compared(&run, Call::FOUND.name, &FIRST_CALL, Subject::OneLine, 8.0);
+        assert_eq!(result, ("not measured".to_owned(), false));
+    }
 }

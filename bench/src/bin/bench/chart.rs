@@ -3,6 +3,15 @@
 use std::fmt::Write;
 
 use bench::Call;
+use plotters::chart::{ChartBuilder, SeriesLabelPosition};
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
+use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::element::{EmptyElement, Rectangle, Text};
+use plotters::prelude::SVGBackend;
+use plotters::series::LineSeries;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, IntoFont, RGBColor, TRANSPARENT, TextStyle};
 
 use crate::SIZES;
 use crate::figures::{Figures, Under, What};
@@ -10,221 +19,219 @@ use crate::markdown::number;
 use crate::run::function;
 use crate::subject::Subject;
 
-const WIDTH: f64 = 760.0;
-/// Where names end and figures begin.
-const LEFT: f64 = 210.0;
-const RIGHT: f64 = 60.0;
+const WIDTH: u32 = 760;
+/// The subjects with a line of their own: for a warm call, the one line changes nothing.
+const LINES: [Subject; 4] = [
+    Subject::Ours,
+    Subject::Documentation,
+    Subject::Node,
+    Subject::Python,
+];
+const TEXT: RGBColor = RGBColor(0x1f, 0x23, 0x28);
+const GRID: RGBColor = RGBColor(0xd1, 0xd9, 0xe0);
+/// GitHub's colours on its light and its dark background, which can be distinguished also with
+/// red-green blindness.
+const ON_DARK: [(RGBColor, &str); 8] = [
+    (TEXT, "#f0f6fc"),
+    (GRID, "#3d444d"),
+    (colour(Subject::Ours), "#4493f8"),
+    (colour(Subject::OneLine), "#d29922"),
+    (colour(Subject::Documentation), "#db6d28"),
+    (colour(Subject::Node), "#3fb950"),
+    (colour(Subject::Python), "#ab7df8"),
+    (colour(Subject::Hello), "#9198a1"),
+];
 
-/// Colours that can be distinguished on light and dark backgrounds, also with red-green blindness.
-const STYLE: &str = "\
-text { font: 13px system-ui, sans-serif; fill: #1f2328 }
-.axis { stroke: #d1d9e0 } .small { font-size: 11px; fill: #59636e }
-.ours { fill: #0969da; stroke: #0969da } .documentation { fill: #bc4c00; stroke: #bc4c00 }
-.node { fill: #1a7f37; stroke: #1a7f37 } .python { fill: #8250df; stroke: #8250df } .hello { fill: #818b98; stroke: #818b98 }
-polyline { fill: none !important; stroke-width: 2 } rect, circle { stroke: none !important }
-@media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc } .axis { stroke: #3d444d } .small { fill: #9198a1 }
-.ours { fill: #4493f8; stroke: #4493f8 } .documentation { fill: #db6d28; stroke: #db6d28 }
-.node { fill: #3fb950; stroke: #3fb950 } .python { fill: #ab7df8; stroke: #ab7df8 } .hello { fill: #9198a1; stroke: #9198a1 } }
-";
+const fn colour(subject: Subject) -> RGBColor {
+    match subject {
+        Subject::Ours => RGBColor(0x09, 0x69, 0xda),
+        Subject::OneLine => RGBColor(0xbf, 0x87, 0x00),
+        Subject::Documentation => RGBColor(0xbc, 0x4c, 0x00),
+        Subject::Node => RGBColor(0x1a, 0x7f, 0x37),
+        Subject::Python => RGBColor(0x82, 0x50, 0xdf),
+        Subject::Hello => RGBColor(0x81, 0x8b, 0x98),
+    }
+}
 
-/// From start to first response: a bar for each subject, on a scale of powers of ten.
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// From start to first response: a bar for each subject.
 pub fn start(figures: &Figures) -> String {
-    const BAR: f64 = 22.0;
-    const STEP: f64 = 30.0;
+    const BAR: u32 = 32;
 
-    let value =
-        |subject, call: &str| figures.p50(subject, call, Under::Nothing, What::FirstResponse);
-    let mut bars = Vec::new();
-    for call in [Call::FOUND.name, Call::CREATED.name] {
-        for subject in Subject::WITH_PRODUCTS {
-            let name = format!("{}: {}", function(call), subject.name());
-            bars.push((subject, name, value(subject, call)));
-        }
-    }
-    let hello = value(Subject::Hello, Call::FOUND.name);
-    bars.push((Subject::Hello, Subject::Hello.name().to_owned(), hello));
-
-    let scale = Scale::around(bars.iter().map(|bar| bar.2), LEFT, WIDTH - RIGHT);
-    let bottom = 34.0 + STEP * f64::from(u32::try_from(bars.len()).expect("few"));
-    let mut picture = text(
-        0.0,
-        18.0,
-        "",
-        "start",
-        "From start to first response, p50 in ms, on a logarithmic scale",
-    );
-    for (power, x) in scale.powers() {
-        picture += &line(x, 30.0, x, bottom);
-        picture += &text(x, bottom + 16.0, "small", "middle", &power.to_string());
-    }
-    let mut y = 34.0;
-    for (subject, name, value) in bars {
-        let end = scale.at(value);
-        picture += &text(LEFT - 10.0, y + 16.0, "", "end", &name);
-        writeln!(
-            picture,
-            r#"<rect class="{}" x="{LEFT}" y="{y}" width="{:.1}" height="{BAR}"/>"#,
-            class(subject),
-            end - LEFT
-        )
-        .expect("text");
-        picture += &text(end + 6.0, y + 16.0, "", "start", &number(value));
-        y += STEP;
-    }
-    svg(
-        bottom + 24.0,
-        "Bars: from start to first response",
-        &picture,
+    let mut bars = Subject::ALL.map(|subject| {
+        let value = figures.p50(
+            subject,
+            Call::FOUND.name,
+            Under::Nothing,
+            What::FirstResponse,
+        );
+        (subject, value)
+    });
+    // The axis begins at the bottom.
+    bars.reverse();
+    let name = |place: &SegmentValue<usize>| match place {
+        SegmentValue::CenterOf(place) => bars.get(*place).map_or("", |bar| bar.0.name()),
+        _ => "",
+    };
+    let highest = bars.iter().map(|bar| bar.1).fold(0.0, f64::max);
+    let height = 70 + BAR * u32::try_from(bars.len()).expect("few");
+    drawn(
+        "From start to first response of find, p50",
+        height,
+        |area| {
+            let mut chart = ChartBuilder::on(area)
+                .x_label_area_size(44)
+                .y_label_area_size(250)
+                .margin_right(20)
+                // Room for the last figure.
+                .build_cartesian_2d(0.0..highest * 1.1, (0..bars.len() - 1).into_segmented())
+                .expect("a chart");
+            chart
+                .configure_mesh()
+                .disable_y_mesh()
+                .light_line_style(TRANSPARENT)
+                .bold_line_style(GRID)
+                .axis_style(GRID)
+                .label_style(style())
+                .x_desc("ms")
+                .x_label_formatter(&|value| label(*value))
+                .y_labels(bars.len())
+                .y_label_formatter(&|place| name(place).to_owned())
+                .draw()
+                .expect("axes");
+            for (place, (subject, value)) in bars.iter().enumerate() {
+                let [from, to] = [place, place + 1].map(SegmentValue::Exact);
+                let mut bar =
+                    Rectangle::new([(0.0, from), (*value, to)], colour(*subject).filled());
+                bar.set_margin(5, 5, 0, 0);
+                chart.draw_series([bar]).expect("a bar");
+                let beside = style().pos(Pos::new(HPos::Left, VPos::Center));
+                let figure = EmptyElement::at((*value, SegmentValue::CenterOf(place)))
+                    + Text::new(number(*value), (6, 0), beside);
+                chart.draw_series([figure]).expect("a figure");
+            }
+        },
     )
 }
 
-/// A warm call by the size of its product: a line for each subject, both scales of powers of ten.
+/// A warm call by the size of its product: a line for each subject, find beside create.
 pub fn size(figures: &Figures) -> String {
-    const HEIGHT: f64 = 300.0;
-    const BETWEEN: f64 = 60.0;
+    const HEIGHT: u32 = 360;
 
-    let panel = (WIDTH - 40.0 - BETWEEN - 20.0) / 2.0;
-    let value = |subject, call, size| figures.p50(subject, call, Under::Size(size), What::Warm);
     let calls = [Call::FOUND.name, Call::CREATED.name];
-    let all = calls.iter().flat_map(|call| {
-        Subject::WITH_PRODUCTS
-            .into_iter()
-            .flat_map(|subject| SIZES.map(|size| value(subject, call, size)))
+    let value = |subject, call, size| figures.p50(subject, call, Under::Size(size), What::Warm);
+    let kilobytes = |size: usize| f64::from(u32::try_from(size).expect("small"));
+    let largest = SIZES.map(kilobytes).into_iter().fold(0.0, f64::max);
+    let highest = calls.into_iter().flat_map(|call| {
+        let subjects = LINES.into_iter();
+        subjects.flat_map(move |subject| SIZES.map(|size| value(subject, call, size)))
     });
-    let down = Scale::around(all, HEIGHT - 40.0, 50.0);
-    let mut picture = text(
-        0.0,
-        18.0,
-        "",
-        "start",
-        "A warm call by the size of its product, p50 in ms, on logarithmic scales",
-    );
-    for (call, left) in calls.into_iter().zip([40.0, 40.0 + panel + BETWEEN]) {
-        let kilobytes = |size: usize| f64::from(u32::try_from(size).expect("small"));
-        let across = Scale {
-            lowest: 0.0,
-            highest: kilobytes(SIZES[SIZES.len() - 1]).log10(),
-            from: left,
-            to: left + panel,
-        };
-        picture += &text(left, 40.0, "", "start", function(call));
-        for (power, y) in down.powers() {
-            picture += &line(left, y, left + panel, y);
-            picture += &text(left - 6.0, y + 4.0, "small", "end", &power.to_string());
+    let highest = highest.fold(0.0, f64::max);
+    drawn(
+        "A warm call by the size of its product, p50",
+        HEIGHT,
+        |area| {
+            for (panel, call) in area.split_evenly((1, calls.len())).iter().zip(calls) {
+                let mut chart = ChartBuilder::on(panel)
+                    .caption(function(call), style())
+                    .x_label_area_size(44)
+                    .y_label_area_size(50)
+                    .margin_right(20)
+                    .build_cartesian_2d(0.0..largest * 1.05, 0.0..highest * 1.05)
+                    .expect("a chart");
+                chart
+                    .configure_mesh()
+                    .light_line_style(TRANSPARENT)
+                    .bold_line_style(GRID)
+                    .axis_style(GRID)
+                    .label_style(style())
+                    .x_desc("KB")
+                    .x_labels(4)
+                    .x_label_formatter(&|value| label(*value))
+                    .y_desc("ms")
+                    .y_labels(6)
+                    .y_label_formatter(&|value| label(*value))
+                    .draw()
+                    .expect("axes");
+                for subject in LINES {
+                    let points = SIZES.map(|size| (kilobytes(size), value(subject, call, size)));
+                    let colour = colour(subject);
+                    let line = LineSeries::new(points, colour.stroke_width(2)).point_size(3);
+                    let line = chart.draw_series(line).expect("a line");
+                    line.label(subject.name()).legend(move |(x, y)| {
+                        Rectangle::new([(x, y - 6), (x + 12, y + 6)], colour.filled())
+                    });
+                }
+                if call == calls[0] {
+                    chart
+                        .configure_series_labels()
+                        .position(SeriesLabelPosition::UpperLeft)
+                        .label_font(style())
+                        .draw()
+                        .expect("a legend");
+                }
+            }
+        },
+    )
+}
+
+/// A figure of an axis, without the error of its floating point.
+fn label(value: f64) -> String {
+    ((value * 100.0).round() / 100.0).to_string()
+}
+
+fn style() -> TextStyle<'static> {
+    ("system-ui, sans-serif", 16).into_font().color(&TEXT)
+}
+
+/// A picture with this title.
+fn drawn(title: &str, height: u32, draw: impl FnOnce(&Area)) -> String {
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+    draw(&area.titled(title, style()).expect("a title"));
+    area.present().expect("a picture");
+    drop(area);
+    // A rule of CSS is stronger than an attribute.
+    let mut rules = String::new();
+    for (RGBColor(red, green, blue), dark) in ON_DARK {
+        for attribute in ["fill", "stroke"] {
+            let light = format!("#{red:02X}{green:02X}{blue:02X}");
+            write!(rules, "[{attribute}=\"{light}\"]{{{attribute}:{dark}}}").expect("text");
         }
-        for size in SIZES {
-            let x = across.at(kilobytes(size));
-            picture += &text(x, HEIGHT - 22.0, "small", "middle", &format!("{size} KB"));
-        }
-        for subject in Subject::WITH_PRODUCTS {
-            let points = SIZES.map(|size| {
-                (
-                    across.at(kilobytes(size)),
-                    down.at(value(subject, call, size)),
-                )
-            });
-            let class = class(subject);
-            let joined: Vec<_> = points
-                .iter()
-                .map(|(x, y)| format!("{x:.1},{y:.1}"))
-                .collect();
-            writeln!(
-                picture,
-                r#"<polyline class="{class}" points="{}"/>"#,
-                joined.join(" ")
-            )
-            .expect("text");
-            for (x, y) in points {
-                writeln!(
-                    picture,
-                    r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="3"/>"#
-                )
-                .expect("text");
+    }
+    let style = format!("<style>@media (prefers-color-scheme:dark){{{rules}}}</style>");
+    svg.replacen('>', &format!(">\n{style}"), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use bench::Call;
+
+    use super::{LINES, size, start};
+    use crate::SIZES;
+    use crate::figures::{Figures, Under, What};
+    use crate::subject::Subject;
+
+    #[test]
+    fn a_picture_has_every_subject_and_an_axis_from_zero() {
+        let mut figures = Figures::default();
+        for subject in Subject::ALL {
+            for call in [Call::FOUND.name, Call::CREATED.name] {
+                figures.add(subject, call, Under::Nothing, What::FirstResponse, 100.0);
+                for size in SIZES {
+                    figures.add(subject, call, Under::Size(size), What::Warm, 1.0);
+                }
             }
         }
-    }
-    for (subject, x) in Subject::WITH_PRODUCTS
-        .into_iter()
-        .zip([40.0, 190.0, 390.0, 500.0])
-    {
-        let class = class(subject);
-        let y = HEIGHT + 2.0;
-        writeln!(
-            picture,
-            r#"<rect class="{class}" x="{x}" y="{y}" width="12" height="12"/>"#
-        )
-        .expect("text");
-        picture += &text(x + 18.0, y + 11.0, "", "start", subject.name());
-    }
-    svg(
-        HEIGHT + 24.0,
-        "Lines: a warm call by the size of its product",
-        &picture,
-    )
-}
-
-/// Powers of ten along a line: these two are its ends.
-struct Scale {
-    lowest: f64,
-    highest: f64,
-    from: f64,
-    to: f64,
-}
-
-impl Scale {
-    /// From the power of ten below all values to the one above.
-    fn around(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
-        let (mut lowest, mut highest) = (f64::MAX, f64::MIN);
-        for value in values {
-            lowest = lowest.min(value);
-            highest = highest.max(value);
-        }
-        Self {
-            lowest: lowest.log10().floor(),
-            highest: highest.log10().ceil(),
-            from,
-            to,
+        let start = start(&figures);
+        let size = size(&figures);
+        for (picture, subjects) in [(&start, &Subject::ALL[..]), (&size, &LINES[..])] {
+            for subject in subjects {
+                let name = subject.name().replace('\'', "&apos;");
+                assert!(picture.contains(&name), "{name} is missing in {picture}");
+            }
+            assert!(picture.contains("\n0\n"), "no zero in {picture}");
         }
     }
-
-    fn at(&self, value: f64) -> f64 {
-        let part = (value.log10() - self.lowest) / (self.highest - self.lowest);
-        self.from + part * (self.to - self.from)
-    }
-
-    fn powers(&self) -> impl Iterator<Item = (f64, f64)> {
-        let mut power = self.lowest;
-        std::iter::from_fn(move || {
-            let value = 10_f64.powf(power);
-            power += 1.0;
-            (power <= self.highest + 1.0).then(|| (value, self.at(value)))
-        })
-    }
-}
-
-fn class(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Ours => "ours",
-        Subject::Documentation => "documentation",
-        Subject::Node => "node",
-        Subject::Python => "python",
-        Subject::Hello => "hello",
-    }
-}
-
-fn text(x: f64, y: f64, class: &str, anchor: &str, text: &str) -> String {
-    format!(
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{text}</text>\n"
-    )
-}
-
-fn line(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
-    format!("<line class=\"axis\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n")
-}
-
-fn svg(height: f64, label: &str, picture: &str) -> String {
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"{label}\">\n<style>\n{STYLE}</style>\n{picture}</svg>\n"
-    )
 }

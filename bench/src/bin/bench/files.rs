@@ -14,8 +14,8 @@ pub async fn sizes(subject: Subject, call: &Call) -> (u64, u64) {
     (size, zip_size(&file).await)
 }
 
-/// The machine and the day, in a sentence.
-pub async fn place_and_time() -> String {
+/// The day, the machine and its programs: a name and a value of each fact.
+pub async fn place_and_time() -> Vec<(&'static str, String)> {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let mut models = processors
         .lines()
@@ -23,19 +23,21 @@ pub async fn place_and_time() -> String {
     let model = models.next().map_or("unknown", |(_, model)| model);
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown").to_owned();
-    format!(
-        "{} UTC, {} cores ({model}), {}, {}, Node {}, {}. Before the run, {load} processes wanted a core on average.",
-        said("date", &["--utc", "+%F %H:%M"]).await,
-        models.count() + 1,
-        said("uname", &["--kernel-name", "--kernel-release", "--machine"]).await,
-        said("rustc", &["--version"])
-            .await
-            .split(" (")
-            .next()
-            .expect("words"),
-        said("node", &["--version"]).await,
-        said("python3", &["--version"]).await,
-    )
+    let date = said("date", &["--utc", "+%F %H:%M UTC"]).await;
+    let system = said("uname", &["--kernel-name", "--kernel-release", "--machine"]).await;
+    let rust = said("rustc", &["--version"]).await;
+    let rust = rust.split(" (").next().expect("words");
+    let node = said("node", &["--version"]).await;
+    let python = said("python3", &["--version"]).await;
+    vec![
+        ("date", date),
+        (
+            "machine",
+            format!("{} cores, {model}, {system}", models.count() + 1),
+        ),
+        ("load before the run, one-minute average", load),
+        ("versions", format!("{rust}, Node {node}, {python}")),
+    ]
 }
 
 async fn said(program: &str, arguments: &[&str]) -> String {

@@ -1,8 +1,9 @@
 //! `make bench`: starts the release binaries, and the same functions written in other ways, as
-//! Lambda does, and reports what a start and a call cost. A whole run writes what stands between
-//! the markers of docs/performance.md.
+//! Lambda does, and prints what a start and a call cost, or writes it into docs/performance.md and
+//! README.md.
 
 mod bars;
+mod blocks;
 mod chart;
 mod figures;
 mod files;
@@ -26,8 +27,6 @@ use run::Run;
 use subject::{Roots, Subject};
 use table::Table;
 
-/// The rounds of a run that writes the page.
-const ROUNDS: usize = 20;
 /// Warm calls in each round.
 const WARM: usize = 50;
 const WARM_UNDER_A_QUOTA: usize = 5;
@@ -40,22 +39,27 @@ const ITEMS: [usize; 3] = [1, 1_000, 1_000_000];
 /// Measures this service beside other ways to write it.
 #[derive(Parser)]
 struct Options {
-    /// So many rounds instead of a whole run, without the largest
-    /// table; prints the page and writes nothing.
-    #[arg(long)]
-    rounds: Option<usize>,
+    /// Measures so many times.
+    #[arg(long, default_value_t = 20)]
+    rounds: usize,
 
-    /// Milliseconds that DynamoDB takes for a response; prints the page and writes nothing.
+    /// Milliseconds that DynamoDB takes for a response.
     #[arg(long, default_value_t = 0)]
     delay: u64,
+
+    /// Writes docs/performance.md, its pictures and README.md, instead of printing the tables; and
+    /// measures the largest table, too.
+    #[arg(long)]
+    write: bool,
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> Result<(), String> {
     let options = Options::parse();
-    let rounds = options.rounds.unwrap_or(ROUNDS);
-    let is_whole = options.rounds.is_none() && options.delay == 0;
-    let machine = files::place_and_time().await;
+    if options.write {
+        page::check()?;
+    }
+    let place_and_time = files::place_and_time().await;
     let dynamodb = Canned::start(Duration::from_millis(options.delay)).await;
     let roots = Roots::of(&dynamodb);
     let quotas = MEMORIES.map(|memory| Quota::of(memory).map(|quota| (memory, quota)));
@@ -66,15 +70,15 @@ async fn main() {
     let mut tables = Vec::new();
     for items in ITEMS
         .into_iter()
-        .filter(|items| is_whole || *items <= 1_000)
+        .filter(|items| options.write || *items <= 1_000)
     {
         tables.push(Table::of(items).await);
     }
 
     let mut figures = Figures::default();
     let mut order = Subject::ALL;
-    for round in 1..=rounds {
-        eprintln!("round {round} of {rounds}");
+    for round in 1..=options.rounds {
+        eprintln!("round {round} of {}", options.rounds);
         for subject in order {
             measure(subject, &roots, &mut figures).await;
         }
@@ -84,7 +88,8 @@ async fn main() {
             }
         }
         for table in &mut tables {
-            table.measure(&mut figures).await;
+            let variables = roots.variables(Subject::Ours);
+            table.measure(&variables, &mut figures).await;
         }
         // So that nobody is always measured after the same neighbour's end.
         order.rotate_left(1);
@@ -100,22 +105,17 @@ async fn main() {
     let run = Run {
         figures,
         sizes,
-        machine,
-        rounds,
+        place_and_time,
+        rounds: options.rounds,
         delay: options.delay,
         roots: roots.count,
         no_quota: quotas.as_ref().err().map(ToString::to_string),
     };
-    let page = page::page(&run);
-    if is_whole {
-        page::write(
-            &page,
-            &chart::start(&run.figures),
-            &chart::size(&run.figures),
-        );
-    } else {
-        println!("{page}");
+    if options.write {
+        return page::write(&run);
     }
+    page::print(&run);
+    Ok(())
 }
 
 /// The calls of a subject that both succeed everywhere.

@@ -1,4 +1,4 @@
-//! How figures and prose are written.
+//! How figures and tables are written.
 
 /// In MB of 1,000,000 bytes.
 pub fn megabytes(bytes: u64) -> f64 {
@@ -12,26 +12,6 @@ pub fn number(value: f64) -> String {
         10.0..100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
     }
-}
-
-/// The paragraphs in lines of at most 120 letters, as the rest of the documentation.
-pub fn wrapped(paragraphs: &str) -> String {
-    let paragraphs = paragraphs.split("\n\n").map(|paragraph| {
-        let (mut text, mut column) = (String::new(), 0);
-        for word in paragraph.split_whitespace() {
-            let length = word.chars().count();
-            if column + length >= 120 {
-                text.push('\n');
-                column = 0;
-            } else if column > 0 {
-                text.push(' ');
-            }
-            text += word;
-            column += 1 + length;
-        }
-        text + "\n"
-    });
-    paragraphs.collect::<Vec<_>>().join("\n")
 }
 
 /// A row of a table.

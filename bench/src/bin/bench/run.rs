@@ -8,11 +8,13 @@ use crate::figures::Figures;
 use crate::subject::Subject;
 
 /// The figures of a run, and the circumstances that the page mentions.
+#[derive(Default)]
 pub struct Run {
     pub figures: Figures,
     /// The bytes of what is deployed: as it is, and as a zip.
     pub sizes: BTreeMap<(Subject, &'static str), (u64, u64)>,
-    pub machine: String,
+    /// Where and when it was: a name and a value of each fact.
+    pub place_and_time: Vec<(&'static str, String)>,
     pub rounds: usize,
     pub delay: u64,
     /// How many certificates the system has.

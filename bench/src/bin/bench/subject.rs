@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
+use ::tests::release;
 use bench::{Call, Canned, on_path};
 use serde_json::Value;
-use tests::release;
 use tokio::process::Command;
 
 /// One way to write the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     Ours,
+    /// The documentation's Rust, without the one thing that makes its first call slow: the line is
+    /// `AWS_LC_SYS_NO_JITTER_ENTROPY=1`, for its build.
+    OneLine,
+    /// As the documentation of the SDK and of `lambda_http` shows it.
     Documentation,
     Node,
     Python,
@@ -20,20 +24,27 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Ours,
+        Self::OneLine,
         Self::Documentation,
         Self::Node,
         Self::Python,
         Self::Hello,
     ];
     /// Those that have products.
-    pub const WITH_PRODUCTS: [Self; 4] =
-        [Self::Ours, Self::Documentation, Self::Node, Self::Python];
+    pub const WITH_PRODUCTS: [Self; 5] = [
+        Self::Ours,
+        Self::OneLine,
+        Self::Documentation,
+        Self::Node,
+        Self::Python,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "this service",
+            Self::OneLine => "documentation's Rust, one line more",
             Self::Documentation => "documentation's Rust",
             Self::Node => "Node",
             Self::Python => "Python",
@@ -46,10 +57,11 @@ impl Subject {
         let function = call.package.trim_end_matches("-product");
         match self {
             Self::Ours => release(call.package),
-            Self::Documentation => built("release").join(function),
+            Self::OneLine => built("one-line/lambda").join(function).join("bootstrap"),
+            Self::Documentation => built("lambda").join(function).join("bootstrap"),
             Self::Node => built("node").join(format!("{function}.js")),
             Self::Python => peers().join(format!("python/{function}.py")),
-            Self::Hello => built("release/hello"),
+            Self::Hello => built("lambda/hello/bootstrap"),
         }
     }
 
@@ -148,7 +160,9 @@ impl<'a> Roots<'a> {
         variables.push(("AWS_DEFAULT_REGION", "eu-central-1"));
         variables.extend(match subject {
             Subject::Ours => vec![("AWS_CA_BUNDLE", self.ours.as_str())],
-            Subject::Documentation => vec![("SSL_CERT_FILE", self.systems.as_str())],
+            Subject::OneLine | Subject::Documentation => {
+                vec![("SSL_CERT_FILE", self.systems.as_str())]
+            }
             Subject::Node => vec![
                 // Beside those that are compiled into Node.
                 ("NODE_EXTRA_CA_CERTS", self.root.as_str()),
@@ -180,4 +194,27 @@ fn built(peer: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/peers")
         .join(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bench::Canned;
+
+    use super::{Roots, Subject};
+
+    #[tokio::test]
+    async fn every_subject_has_the_same_environment_except_for_certificates() {
+        let dynamodb = Canned::start(Duration::ZERO).await;
+        let roots = Roots::of(&dynamodb);
+        for subject in Subject::ALL {
+            let variables = roots.variables(subject);
+            for variable in dynamodb.variables() {
+                if variable.0 != "AWS_CA_BUNDLE" {
+                    assert!(variables.contains(&variable), "{subject:?}: {variable:?}");
+                }
+            }
+        }
+    }
 }

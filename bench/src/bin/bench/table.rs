@@ -41,16 +41,9 @@ impl Table {
         }
     }
 
-    /// Measures warm calls, each with a different product.
-    pub async fn measure(&mut self, figures: &mut Figures) {
-        let variables = [
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_ENDPOINT_URL", self.url.as_str()),
-            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-            ("AWS_REGION", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("DYNAMODB_TABLE", LocalDynamoDb::TABLE),
-        ];
+    /// Measures warm calls, each with a different product, in the environment of this service.
+    pub async fn measure(&mut self, variables: &[(&str, &str)], figures: &mut Figures) {
+        let variables = [variables, &[("AWS_ENDPOINT_URL", self.url.as_str())]].concat();
         for call in [Call::FOUND, Call::CREATED] {
             let mut life = Life::start(Subject::Ours, &variables, &call, None).await;
             for number in 0..=CALLS {
