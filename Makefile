@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
   test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  measure-aws profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools \
+  bench-reproduced measure-aws profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools \
   durations first-product cost update peers
 
 SHELL := bash
@@ -93,6 +93,10 @@ rehearse: tools ## Run pushes to master, end to end, on emulated AWS accounts (K
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) bash scripts/reproduce.sh
+
+bench-reproduced: ## Count the instructions of what `make reproduce ARCHITECTURE=arm64` built (needs faketime, libc6-arm64-cross, qemu-user)
+	$(BUILD)
+	LAMBDA_DIR=target/reproduced target/debug/instructions hold arm64
 
 bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
 	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS),--write)

@@ -11,10 +11,11 @@ for clone in one another; do
   ln -s "$PWD/.venv" "$clones/$clone"
   "$clones/$clone/scripts/build.sh"
   (cd "$clones/$clone/dist" && sha256sum ./*.zip) >"$clones/$clone.sums"
+  rm -rf target/reproduced
+  mkdir -p target/reproduced
+  cp -r "$clones/$clone/target/lambda/"* "$clones/$clone/dist/"*.zip target/reproduced
   rm -r "$clones/$clone/target"
 done
 diff "$clones/one.sums" "$clones/another.sums"
-mkdir -p target/reproduced
-cp "$clones/another/dist/"*.zip target/reproduced
 echo "Two clean builds for $ARCHITECTURE made the same zips, now in target/reproduced/:"
 cat "$clones/one.sums"

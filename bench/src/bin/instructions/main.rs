@@ -1,6 +1,6 @@
-//! `hold`: holds the release binaries to bench/limits.toml, with the instructions of init, of a first
-//! and a warm call by curl, and of a warm call by a browser, and with the size of the zip: `make
-//! bench-instructions`. `profile`: writes callgrind's profiles to a folder: `make profile`.
+//! `hold ARCHITECTURE`: holds the release binaries to bench/limits.toml, with the instructions of
+//! init, of a first and a warm call by curl, and of a warm call by a browser, and with the size of
+//! the zip. `profile FOLDER`: writes callgrind's profiles to a folder.
 
 mod callgrind;
 mod counter;
