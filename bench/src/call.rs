@@ -82,8 +82,8 @@ impl Call {
         }
     }
 
-    /// The same call, not by curl but by a browser through a content delivery network: its event has
-    /// 27 headers instead of 8.
+    /// The same call, not by curl but by a browser through a content delivery network: its event
+    /// has 27 headers instead of 8.
     #[must_use]
     pub fn by_browser(self) -> Self {
         Self {

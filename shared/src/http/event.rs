@@ -128,7 +128,8 @@ impl<'de, const LISTS: bool> Visitor<'de> for Headers<LISTS> {
     }
 }
 
-/// The request in an event, without the headers that HTTP does not allow, such as one with a control character.
+/// The request in an event, without headers that HTTP does not allow, such as one with a control
+/// character.
 fn parse(event: &str) -> Option<Request> {
     // Where nobody reads it, serde_json skips half a surrogate pair.
     let has_escapes = event.split('\\').skip(1).any(|rest| rest.starts_with('u'));
@@ -177,8 +178,8 @@ fn request(event: &str) -> Option<Request> {
         Headers::<false>(headers) = serde_json::from_str(single.get()).ok()?;
     }
     let mut parameters = event.path_parameters.unwrap_or_default();
-    // A REST API passes them as the caller wrote them. An HTTP API decodes them, whatever the format
-    // of its events.
+    // A REST API passes them as the caller wrote them. An HTTP API decodes them, whatever the
+    // format of its events.
     if event.version.is_none() {
         parameters = decode(parameters);
     }
