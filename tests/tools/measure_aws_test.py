@@ -100,7 +100,7 @@ class Figures(unittest.TestCase):
             self.assertIsNone(measure_aws.parsed(line), line)
 
     def test_percentiles_are_samples_that_so_many_do_not_exceed(self):
-        # As in docs/performance.md: bench/src/bin/bench/figures.rs.
+        # As in docs/performance.md: bench/src/bin/bench/markdown.rs.
         self.assertEqual(measure_aws.both(list(range(200, 0, -1))), "100 / 198")
         self.assertEqual(measure_aws.both([4.256, 12.34, 5]), "5.00 / 12.3")
         self.assertEqual(measure_aws.both([7]), "7.00 / 7.00")
