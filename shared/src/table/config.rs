@@ -40,7 +40,7 @@ pub(crate) fn config_from(variable: impl Fn(&str) -> Option<String>) -> Result<B
         None => Ok(false),
         Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
         Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
-        Some(value) => Err(format!("{name} must be true or false, and is {value:?}")),
+        Some(value) => Err(format!("{name} must be true or false, but is {value:?}")),
     };
 
     let region = region(&variable)?;
@@ -97,7 +97,7 @@ pub fn region(variable: impl Fn(&str) -> Option<String>) -> Result<String, Strin
         Ok(region)
     } else {
         Err(format!(
-            "{name} must be a region such as eu-central-1, and is {region:?}"
+            "{name} must be a region such as eu-central-1, but is {region:?}"
         ))
     }
 }
@@ -154,7 +154,7 @@ fn require_url(name: &str, url: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "{name} must be a URL such as http://localhost:8000, and is {url:?}"
+            "{name} must be a URL such as http://localhost:8000, but is {url:?}"
         ))
     }
 }
