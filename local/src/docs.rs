@@ -1,7 +1,8 @@
 //! The API reference, as a page that can send requests.
-//!Scalar renders it: of the renderers that can send requests, it is the most readable, with the
-//!problems as a chapter and the examples next to the schemas. Its crate contains it as one script,
-//!so neither the build nor the page downloads anything. Swagger UI would be a third of the size.
+//!
+//! Scalar renders it: of the renderers that can send requests, it is the most readable, with the
+//! problems as a chapter and the examples next to the schemas. Its crate contains it as one script,
+//! so neither the build nor the page downloads anything. Swagger UI would be a third of the size.
 
 use std::io::Read;
 use std::sync::LazyLock;

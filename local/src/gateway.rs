@@ -34,7 +34,9 @@ pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html>
 ///
 /// # Errors
-///API Gateway's response type, if it does not support the coding, or the body is not encoded in it.
+///
+/// API Gateway's response type, if it does not support the coding, or the body is not encoded in
+/// it.
 pub fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<Bytes, &'static str> {
     let codings = headers.get_all(CONTENT_ENCODING).iter();
     let codings = codings.flat_map(|line| line.to_str().unwrap_or("not text").split(','));
@@ -67,7 +69,8 @@ pub fn decoded(headers: &mut HeaderMap, body: Bytes) -> Result<Bytes, &'static s
 }
 
 /// The REST proxy event of a request that was routed to `resource`.
-///The path and its `parameters` stay percent-encoded, as the caller sent them.
+///
+/// The path and its `parameters` stay percent-encoded, as the caller sent them.
 pub fn event(
     request_id: &str,
     resource: &str,

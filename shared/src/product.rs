@@ -81,7 +81,8 @@ impl Title {
 }
 
 /// An exact price in the catalog's one currency, with at least two decimals: `19.90`.
-///It is stored as digits, because a float would change it, and nothing calculates with it.
+///
+/// It is stored as digits, because a float would change it, and nothing calculates with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Price(String);
 

@@ -20,8 +20,9 @@ use crate::telemetry::{log, trace};
 /// Serves the events that Lambda sends to a function of `route`, one after the other.
 ///
 /// # Errors
-///If Lambda's Runtime API fails. Also if DynamoDB rejected the credentials, but only after the
-///response is sent: Lambda replaces a process that exits, and the next one has new credentials.
+///
+/// If Lambda's Runtime API fails. Also if DynamoDB rejected the credentials, but only after the
+/// response is sent: Lambda replaces a process that exits, and the next one has new credentials.
 pub async fn run(
     route: &'static str,
     cors: &Cors,

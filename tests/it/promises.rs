@@ -1,5 +1,6 @@
 //! The promises that hold whatever DynamoDB and the network do.
-//!Tokio's clock is paused: a caller's waiting time is exact, and takes no real time.
+//!
+//! Tokio's clock is paused: a caller's waiting time is exact, and takes no real time.
 
 use std::fmt::Debug;
 

@@ -1,8 +1,9 @@
 //! Tokio's paused clock with real sockets.
-//!A paused clock jumps to the next timer as soon as its runtime is idle. A runtime that waits for a
-//!socket is idle, so every time-out would expire immediately. Therefore the clock is held during
-//!each attempt: however busy the machine is, the SDK's time-outs expire only if a fault lets time
-//!pass.
+//!
+//! A paused clock jumps to the next timer as soon as its runtime is idle. A runtime that waits for
+//! a socket is idle, so every time-out would expire immediately. Therefore the clock is held during
+//! each attempt: however busy the machine is, the SDK's time-outs expire only if a fault lets time
+//! pass.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};

@@ -26,7 +26,8 @@ fn json(event: &str) -> Value {
 /// accepts and the contract documents, or an error if the event cannot be from API Gateway.
 ///
 /// # Errors
-///What is wrong with the result.
+///
+/// What is wrong with the result.
 pub async fn responds_well(
     function: Function,
     products: &ProductRepository,

@@ -3,7 +3,8 @@ use std::process::Command;
 /// Starts a function with these variables, of which `name` has an invalid value.
 ///
 /// # Panics
-///Unless it exits and names the variable, in one line.
+///
+/// Unless it exits and names the variable, in one line.
 pub fn refuses_to_start(binary: &str, variables: &[(&str, &str)], name: &str, value: &str) {
     let output = Command::new(binary)
         .env_clear()

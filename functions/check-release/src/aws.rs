@@ -43,7 +43,8 @@ impl Aws {
     /// Reads AWS's standard variables, of which Lambda sets the region and the credentials.
     ///
     /// # Errors
-    ///A sentence that names the missing or invalid variable.
+    ///
+    /// A sentence that names the missing or invalid variable.
     pub fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let region = region(&variable)?;
         let service = |name, own| {
@@ -92,7 +93,8 @@ impl Aws {
     /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_PutLifecycleEventHookExecutionStatus.html>
     ///
     /// # Errors
-    ///If CodeDeploy does not accept it.
+    ///
+    /// If CodeDeploy does not accept it.
     pub async fn report(&self, deployment: &str, hook: &str, status: &str) -> Result<(), Failure> {
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),

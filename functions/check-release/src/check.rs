@@ -66,7 +66,8 @@ impl Check {
     /// Checks the versions whose ARNs are in `CREATE` and `FIND`.
     ///
     /// # Errors
-    ///A sentence that names the missing or invalid variable.
+    ///
+    /// A sentence that names the missing or invalid variable.
     pub fn from_env() -> Result<Self, String> {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let version = |name| {
@@ -82,9 +83,10 @@ impl Check {
     /// Checks the release, writes the result to the log, and reports it to CodeDeploy.
     ///
     /// # Errors
-    ///If CodeDeploy does not accept the result. CodeDeploy [invokes a hook asynchronously][1], so
-    ///Lambda [retries it][2] after one minute, and again after two. Without a result, CodeDeploy
-    ///[fails the deployment after an hour][3].
+    ///
+    /// If CodeDeploy does not accept the result. CodeDeploy [invokes a hook asynchronously][1], so
+    /// Lambda [retries it][2] after one minute, and again after two. Without a result, CodeDeploy
+    /// [fails the deployment after an hour][3].
     ///
     /// [1]: https://github.com/aws/serverless-application-model/blob/master/docs/safe_lambda_deployments.rst#pretraffic--posttraffic-hooks
     /// [2]: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html

@@ -17,7 +17,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Retries an attempt until it succeeds, fails for good, or `limit` has passed.
 ///
 /// # Errors
-///Why the last completed attempt failed.
+///
+/// Why the last completed attempt failed.
 pub(crate) async fn persist<T>(
     limit: Duration,
     attempt: impl AsyncFn() -> Result<T, Failure>,

@@ -22,7 +22,8 @@ impl Response {
     /// Reads what a function returned.
     ///
     /// # Errors
-    ///If it is not a response, or if it is a 503, after which a retry can succeed.
+    ///
+    /// If it is not a response, or if it is a 503, after which a retry can succeed.
     pub fn read(returned: &[u8]) -> Result<Self, Failure> {
         let response: Self = serde_json::from_slice(returned).map_err(|error| {
             let returned = String::from_utf8_lossy(returned);

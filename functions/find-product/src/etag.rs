@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 /// The entity tag of a body: half its SHA-256, which is the same on every build and machine, unlike
 /// the hashes of `std`.
-///It is weak, because the compressed body has the same tag: docs/decisions/0024-a-weak-etag.md.
+///
+/// It is weak, because the compressed body has the same tag: docs/decisions/0024-a-weak-etag.md.
 pub(crate) fn of(body: &[u8]) -> HeaderValue {
     let hash = Sha256::digest(body);
     let half = hash

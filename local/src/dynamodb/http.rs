@@ -1,6 +1,7 @@
 //! DynamoDB's API over HTTP.
-//!dynoxide's own server responds to any web page, and no check can be put in front of it:
-//!docs/decisions/0008-our-own-server-for-the-embedded-dynamodb.md.
+//!
+//! dynoxide's own server responds to any web page, and no check can be put in front of it:
+//! docs/decisions/0008-our-own-server-for-the-embedded-dynamodb.md.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};

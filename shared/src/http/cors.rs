@@ -48,7 +48,8 @@ impl Cors {
     /// `EXPOSE_HEADERS`, or none.
     ///
     /// # Errors
-    ///A sentence that names the missing or invalid variable.
+    ///
+    /// A sentence that names the missing or invalid variable.
     pub fn from_env() -> Result<Self, String> {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let Some(origin) = variable("ALLOW_ORIGIN") else {

@@ -8,7 +8,8 @@ use std::panic;
 /// Logs each panic with its location, the build id, and a backtrace of offsets, because the program
 /// has no debug symbols. The build's symbols resolve them to source lines: docs/runbook.md, "A
 /// panic".
-///A message that is not a constant is omitted, because it could contain the caller's data.
+///
+/// A message that is not a constant is omitted, because it could contain the caller's data.
 pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload().downcast_ref::<&str>();

@@ -1,8 +1,9 @@
 //! Sends requests to `cargo run` from 64 concurrent callers for a minute, four finds for each
 //! create: `make load`.
-//!The catalog is in a file, because a table in memory grows with every product. A caller retries
-//!after a 503, as every client should. On a busy machine, an SDK attempt can exceed its time-out of
-//!a second. Each unusual response is printed, with the API's log lines about it.
+//!
+//! The catalog is in a file, because a table in memory grows with every product. A caller retries
+//! after a 503, as every client should. On a busy machine, an SDK attempt can exceed its time-out
+//! of a second. Each unusual response is printed, with the API's log lines about it.
 
 use std::env;
 use std::error::Error;

@@ -10,8 +10,9 @@ use tokio::net::UdpSocket;
 const BINARY: &str = env!("CARGO_BIN_EXE_create-product");
 
 /// The status of each response, and its log line. `variables` are added to the required ones.
-///An event is sent again after a 503, up to ten times: the function's time-outs follow the wall
-///clock, so they can expire on a busy machine.
+///
+/// An event is sent again after a 503, up to ten times: the function's time-outs follow the wall
+/// clock, so they can expire on a busy machine.
 async fn logged(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<(Value, Value)> {
     let needed = [
         ("AWS_ACCESS_KEY_ID", "local"),
