@@ -45,6 +45,7 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 	cargo fmt --all --check
 	@# rustfmt leaves comments alone. Only a link may be longer.
 	! git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v https://
+	! git grep -nE '^ *(//|///|//!)[^ /!]' -- '*.rs'
 	cargo-shear --deny-warnings --locked
 
 test-rust: ## Run every Rust test

@@ -57,7 +57,7 @@ class Operations:
         find = (*key, f"{self.pipeline.endpoint}/product/find/1001")
         expect('"status":500' in self.aws.curl(*find), "product 1001 is spoilt")
         copied = self.guide.run("Restore the table", RUNBOOK, slice(1, None), TABLE=table, **stage).splitlines()[0]
-        expect('"title":"Amazon Echo"' in self.aws.curl(*find), "product 1001 is what it was")
+        expect('"title":"Amazon Echo"' in self.aws.curl(*find), "product 1001 is restored")
         self.report.detail(f"a corrupted product is restored: {copied}")
 
         self.guide.run("A leaked API key", RUNBOOK, **stage)
@@ -143,14 +143,14 @@ class Operations:
         (self.guide.clone / f"bad-{time.monotonic_ns()}").touch()
         (self.guide.clone / "LICENSE").unlink(missing_ok=True)
         self.guide.in_clone("git", "add", "--all")
-        self.guide.in_clone("git", "commit", "--quiet", "--message", "Something bad")
+        self.guide.in_clone("git", "commit", "--quiet", "--message", "A bad change")
 
     def merge(self):
         good = self.guide.in_clone("git", "rev-parse", "HEAD").strip()
         self.commit()
         bad = self.guide.in_clone("git", "rev-parse", "HEAD").strip()
         self.guide.in_clone("git", "switch", "--quiet", "--detach", good)
-        self.guide.in_clone("git", "merge", "--quiet", "--no-ff", "--message", "Merge something bad", bad)
+        self.guide.in_clone("git", "merge", "--quiet", "--no-ff", "--message", "Merge a bad change", bad)
 
     def source_lines(self):
         """Resolves an offset in a deployed function to its source line, without a panic, which no request can cause."""
@@ -249,7 +249,7 @@ class Operations:
         self.report.detail("osls deploy --stage PROD", since)
         described = self.aws.call(target, "dynamodb", "describe_table", TableName=table)["Table"]
         on_demand = described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-        expect(on_demand and described["DeletionProtectionEnabled"], "the table has got what it lacked")
+        expect(on_demand and described["DeletionProtectionEnabled"], "the import set on-demand billing and deletion protection")
         self.finds("900", "Of the original")
         self.report.detail("the new stage finds the original's product")
         self.delete_prod(table)

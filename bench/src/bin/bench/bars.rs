@@ -13,38 +13,34 @@ const ZIP: f64 = 2.8;
 /// How much more than find create may take.
 const MORE_FOR_CREATE: f64 = 1.1;
 
-/// A figure by which this service is compared with another subject.
-struct Figure {
-    name: &'static str,
-    what: What,
-    under: Under,
-    unit: &'static str,
+/// A figure by which this service is compared with the other subjects.
+#[derive(Clone, Copy)]
+pub struct Figure {
+    pub name: &'static str,
+    pub what: What,
+    pub under: Under,
+    pub unit: &'static str,
 }
 
-const FIRST_RESPONSE: Figure = Figure {
-    name: "start to first response",
-    what: What::FirstResponse,
-    under: Under::Nothing,
-    unit: "ms",
-};
+const FIRST_RESPONSE: Figure = figure("start to first response", What::FirstResponse, "ms");
 const FIRST_CALL: Figure = Figure {
-    name: "first call with the CPU of 128 MB",
-    what: What::First,
     under: Under::Memory(128),
-    unit: "ms",
+    ..figure("first call with the CPU of 128 MB", What::First, "ms")
 };
-const WARM_CALL: Figure = Figure {
-    name: "warm call",
-    what: What::Warm,
-    under: Under::Nothing,
-    unit: "ms",
-};
-const PEAK_MEMORY: Figure = Figure {
-    name: "peak RSS",
-    what: What::Memory,
-    under: Under::Nothing,
-    unit: "MB",
-};
+const WARM_CALL: Figure = figure("warm call", What::Warm, "ms");
+const PEAK_MEMORY: Figure = figure("peak RSS", What::Memory, "MB");
+
+/// All of them.
+pub const FIGURES: [Figure; 4] = [FIRST_RESPONSE, FIRST_CALL, WARM_CALL, PEAK_MEMORY];
+
+const fn figure(name: &'static str, what: What, unit: &'static str) -> Figure {
+    Figure {
+        name,
+        what,
+        under: Under::Nothing,
+        unit,
+    }
+}
 
 /// How many times as much as this service another subject takes, at least.
 const BARS: [(Figure, Subject, f64); 8] = [

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bench::Call;
 
+use crate::bars::{FIGURES, Figure};
 use crate::blocks::filled;
 use crate::figures::{Figures, Under, What};
 use crate::markdown::{head, megabytes, number, row};
@@ -137,25 +138,13 @@ fn facts(run: &Run) -> String {
 
 /// The figures that most readers compare, for find.
 fn summary(run: &Run) -> String {
-    let columns = [
-        (
-            "start to first response",
-            Under::Nothing,
-            What::FirstResponse,
-            "ms",
-        ),
-        (
-            "first call with the CPU of 128 MB",
-            Under::Memory(128),
-            What::First,
-            "ms",
-        ),
-        ("warm call", Under::Nothing, What::Warm, "ms"),
-        ("peak memory", Under::Nothing, What::Memory, "MB"),
-    ];
-    let mut table = head([""].into_iter().chain(columns.map(|column| column.0)));
+    let names = FIGURES.map(|figure| figure.name);
+    let mut table = head([""].into_iter().chain(names));
     for subject in Subject::WITH_PRODUCTS {
-        let cells = columns.map(|(_, under, what, unit)| {
+        let cells = FIGURES.map(|figure| {
+            let Figure {
+                what, under, unit, ..
+            } = figure;
             if run.figures.has(under) {
                 let value = run.figures.p50(subject, Call::FOUND.name, under, what);
                 format!("{} {unit}", number(value))
