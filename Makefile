@@ -1,9 +1,9 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients test-cargo-lambda \
-  test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce bench bench-instructions \
-  bench-reproduced measure-aws profile reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools \
-  durations first-product cost update peers
+.PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients \
+  test-cargo-lambda test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce \
+  bench bench-instructions bench-reproduced measure-aws profile reliability load fuzz postman secrets advisories \
+  sbom format tools build-tools pipeline-tools durations first-product cost update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

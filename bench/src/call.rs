@@ -21,8 +21,8 @@ pub struct Call {
 impl Call {
     const CREATE: &'static str = include_str!("../../tests/events/create-on-DEV.json");
     const FIND: &'static str = include_str!("../../tests/events/find-on-DEV.json");
-    /// The headers of a browser's request, with those that a content delivery network and API Gateway
-    /// add.
+    /// The headers of a browser's request, and those that a content delivery network and API
+    /// Gateway add.
     const BROWSER: &'static str = include_str!("browser.json");
 
     /// A new product.

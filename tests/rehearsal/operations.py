@@ -249,7 +249,9 @@ class Operations:
         self.report.detail("osls deploy --stage PROD", since)
         described = self.aws.call(target, "dynamodb", "describe_table", TableName=table)["Table"]
         on_demand = described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-        expect(on_demand and described["DeletionProtectionEnabled"], "the import set on-demand billing and deletion protection")
+        expect(
+            on_demand and described["DeletionProtectionEnabled"], "the stack has set billing and deletion protection"
+        )
         self.finds("900", "Of the original")
         self.report.detail("the new stage finds the original's product")
         self.delete_prod(table)
