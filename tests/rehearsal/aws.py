@@ -1,12 +1,10 @@
 """AWS on this machine: accounts of an emulator on loopback, over TLS, with IAM enforced."""
 
-import contextlib
 import functools
 import json
 import os
 import pathlib
 import platform
-import signal
 import socket
 import ssl
 import subprocess
@@ -20,6 +18,7 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 from ministack.core import iam_evaluator
 
+from processes import end, finished, uninterrupted
 from strict import strict
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -88,7 +87,7 @@ class Aws:
             "SHIFT_MINUTE": str(SHIFT_MINUTE),
         }
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as log, uninterrupted():
             # A separate process session, so that the functions it starts end with it.
             self.server = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -245,24 +244,6 @@ def without_condition(statement: dict) -> dict:
 def root_of(account: str) -> dict:
     """An administrator's credentials. In the emulator, root's access key is the account number."""
     return {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "test"}
-
-
-def finished(command: list, **options) -> subprocess.CompletedProcess:
-    """Runs a command until it exits. If interrupted, also ends every process that it started."""
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, **options)
-    try:
-        stdout, stderr = process.communicate()
-    finally:
-        end(process)
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
-
-
-def end(process: subprocess.Popen):
-    """Kills a process and everything that it started; none has anything to save."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def free_port() -> int:

@@ -10,7 +10,8 @@ import zipfile
 
 import yaml
 
-from aws import REGION, TOOLS, Aws, Failed, end, expect, root_of
+from aws import REGION, TOOLS, Aws, Failed, expect, root_of
+from processes import started
 from strict import strict
 
 
@@ -77,7 +78,7 @@ class Project:
     def run(self, command: str, environment: dict, log) -> tuple[int, dict]:
         """Runs a command as if in one shell: the next command sees its variables and working directory."""
         with tempfile.TemporaryFile() as left:
-            process = subprocess.Popen(
+            with started(
                 ["bash", "-c", f"trap 'env -0 >&{left.fileno()}' EXIT\n{command}"],
                 cwd=environment["PWD"],
                 env=environment,
@@ -85,12 +86,8 @@ class Project:
                 stdout=log,
                 stderr=log,
                 pass_fds=[left.fileno()],
-                start_new_session=True,
-            )
-            try:
+            ) as process:
                 code = process.wait()
-            finally:
-                end(process)
             left.seek(0)
             variables = left.read().decode().split("\0")
         return code, dict(each.split("=", 1) for each in variables if each) or environment

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import time
 
-from aws import ARCHITECTURE, NAME, REGION, ROOT, STAGES, TOOLS, Aws, Failed, expect, finished
+from aws import ARCHITECTURE, NAME, REGION, ROOT, STAGES, TOOLS, Aws, Failed, expect
+from processes import finished
 from report import Report
 from strict import strict
 

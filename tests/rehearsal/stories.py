@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import time
 import zipfile
 
@@ -14,6 +13,7 @@ import permissions
 from aws import ROOT, TARGET, TOOLS, Aws, Failed, expect, root_of
 from codepipeline import CodePipeline
 from guide import Guide
+from processes import started
 from received import RECEIVED
 from report import Report
 
@@ -35,8 +35,9 @@ class Stories:
             here = {"CATALOG_URL": url, "NODE_EXTRA_CA_CERTS": str(self.aws.ca)}
             environment = self.aws.environment({}) | here | variables
             command_here = [word.replace("URL", url) for word in command]
-            done = subprocess.run(command_here, cwd=ROOT, env=environment, stdout=written, stderr=written)
-        if done.returncode != 0:
+            with started(command_here, cwd=ROOT, env=environment, stdout=written, stderr=written) as test:
+                code = test.wait()
+        if code != 0:
             raise Failed(f"the deployed API does not hold {what}: see {log}")
         self.report.detail(" ".join(command), since)
         return log.read_text()

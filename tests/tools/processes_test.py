@@ -1,0 +1,57 @@
+"""The commands of a rehearsal end with it."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "rehearsal"))
+
+import processes
+
+SLEEP = ["sh", "-c", "sleep 600 & wait"]
+
+
+class Processes(unittest.TestCase):
+    def setUp(self):
+        # Its end is read when nothing that was started is left to hold the other end.
+        self.left, held = os.pipe()
+        self.addCleanup(os.close, self.left)
+        self.options = {"pass_fds": [held]}
+        self.held = held
+
+    def test_a_command_that_exits_leaves_nothing(self):
+        done = processes.finished(["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo started"], **self.options)
+        self.assertEqual((done.returncode, done.stdout), (0, "started\n"))
+        self.assert_nothing_is_left()
+
+    def test_an_interrupt_while_a_command_starts_leaves_nothing(self):
+        def interrupted(*command, popen=subprocess.Popen, **options):
+            process = popen(*command, **options)
+            os.kill(os.getpid(), signal.SIGINT)
+            return process
+
+        handler = signal.getsignal(signal.SIGINT)
+        with mock.patch("subprocess.Popen", interrupted), self.assertRaises(KeyboardInterrupt):
+            processes.finished(SLEEP, **self.options)
+        self.assertIs(signal.getsignal(signal.SIGINT), handler)
+        self.assert_nothing_is_left()
+
+    def test_an_interrupt_of_a_running_command_leaves_nothing(self):
+        with self.assertRaises(KeyboardInterrupt), processes.started(SLEEP, **self.options) as process:
+            os.kill(os.getpid(), signal.SIGINT)
+            process.wait()
+        self.assert_nothing_is_left()
+
+    def assert_nothing_is_left(self):
+        os.close(self.held)
+        ended, _, _ = select.select([self.left], [], [], 60)
+        self.assertTrue(ended, "something that was started still runs")
+
+
+if __name__ == "__main__":
+    unittest.main()
