@@ -14,7 +14,7 @@ function browserPath() {
   return found;
 }
 
-/** Starts a browser with additional `args`, and stops it with the test. */
+/** Starts a browser with additional `args`; `test.after` stops it. */
 export async function startBrowser(test, args = []) {
   const browser = await chromium.launch({
     executablePath: browserPath(),

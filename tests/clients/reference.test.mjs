@@ -1,17 +1,20 @@
 // The page at /docs, as a person uses it. `SCREENSHOT=FILE` saves a picture.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import axe from 'axe-core';
 import { startBrowser } from './browser.mjs';
 import { startCatalog } from './local.mjs';
 
 const ECHO = { id: '1001', title: 'Amazon Echo', description: 'Smart speaker', price: '89.99' };
 
-/** The page in a new browser, with its errors and its requests to other origins. */
+const browser = await startBrowser({ after });
+
+/** The page as in a new browser, with its errors and its requests to other origins. */
 async function open(test, url, options = {}) {
-  const browser = await startBrowser(test);
+  // In a context of its own: nothing is cached.
   const page = await browser.newPage({ viewport: { width: 1360, height: 760 }, colorScheme: 'light', ...options });
+  test.after(() => page.close());
   page.setDefaultTimeout(20_000);
   const wrong = [];
   page.on('console', (message) => {

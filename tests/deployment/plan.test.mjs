@@ -29,9 +29,7 @@ const entriesOf = (name) =>
 let workspace;
 let remove;
 before(async () => {
-  workspace = await Workspace.create({ after: (last) => (remove = last) });
-  const packaged = await workspace.package(forStage(STAGE));
-  assert.equal(packaged.code, 0, packaged.stderr);
+  workspace = await Workspace.packaged({ after: (last) => (remove = last) }, STAGE);
 });
 
 after(() => remove());

@@ -60,8 +60,7 @@ test('building rejects an architecture that Lambda lacks, before it builds', asy
 });
 
 test('a build that fails leaves no package, not even an older one', async (t) => {
-  const workspace = await Workspace.create(t);
-  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  const workspace = await Workspace.packaged(t, 'DEV');
   await access(workspace.path('dist/package/DEV/serverless-state.json'));
   await workspace.command('cargo', 'echo "error: could not compile" >&2; exit 101');
   const built = await workspace.run('scripts/build.sh', [], {});
@@ -132,18 +131,17 @@ test('deploying and planning reject another stage, another account and a missing
       "deploy.sh: RELEASE must be the number of a release, 64 hexadecimal digits, but is '#{Build.RELEASE}'\n",
     ],
   ];
-  const workspace = await Workspace.create(t);
-  await workspace.command('aws', 'exit 1');
-  const run = (script, env) => workspace.run(`scripts/${script}`, [], defined({ ...deployRole, ...env }));
-
-  const missing = await run('deploy.sh', {});
+  const without = await Workspace.create(t);
+  const missing = await without.run('scripts/deploy.sh', [], deployRole);
   assert.equal(missing.code, 1);
   assert.equal(missing.stderr, 'deploy.sh: there is no package in dist/package/DEV: run scripts/package.sh first\n');
 
-  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  const workspace = await Workspace.packaged(t, 'DEV');
+  await workspace.command('aws', 'exit 1');
+  const run = (script, env) => workspace.run(`scripts/${script}`, [], defined({ ...deployRole, ...env }));
+
   // Where the package of another stage would be.
   await cp(workspace.path('dist/package/DEV'), workspace.path('dist/package/PROD'), { recursive: true });
-  const before = await workspace.calls();
   for (const [env, line] of refusals) {
     // plan.sh starts in the same way.
     for (const script of ['deploy.sh', 'plan.sh']) {
@@ -152,13 +150,12 @@ test('deploying and planning reject another stage, another account and a missing
       assert.equal(refused.stderr, line.replace('deploy.sh', script));
     }
   }
-  assert.deepEqual(await workspace.calls(), before);
+  assert.deepEqual(await workspace.calls(), []);
 });
 
 /** Deploys this stage's package after a change to what osls trusts, and returns whether AWS was called. */
 async function deploysChanged(t, stage) {
-  const workspace = await Workspace.create(t);
-  assert.equal((await workspace.package(forStage(stage))).code, 0);
+  const workspace = await Workspace.packaged(t, stage);
   await workspace.command('aws', 'exit 9');
   await cp(workspace.path('dist'), workspace.path('unchanged'), { recursive: true });
   const file = `dist/package/${stage}/serverless-state.json`;
@@ -292,8 +289,7 @@ for (const stage of ['STAGE', 'PROD']) {
 }
 
 test('the deployment fails if the role cannot be assumed', async (t) => {
-  const workspace = await Workspace.create(t);
-  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  const workspace = await Workspace.packaged(t, 'DEV');
   await workspace.command(
     'aws',
     'echo "An error occurred (AccessDenied) when calling the AssumeRole operation" >&2; exit 254',
@@ -301,14 +297,13 @@ test('the deployment fails if the role cannot be assumed', async (t) => {
   const deployed = await workspace.run('scripts/deploy.sh', [], deployRole);
   assert.equal(deployed.code, 254);
   assert.match(deployed.stderr, /AccessDenied/);
-  const [, assume, ...more] = await workspace.calls();
+  const [assume, ...more] = await workspace.calls();
   assert.match(assume, /^aws sts assume-role .*--external-id an-external-id/);
   assert.deepEqual(more, []);
 });
 
 test('the credentials of the target account are never printed', async (t) => {
-  const workspace = await Workspace.create(t);
-  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  const workspace = await Workspace.packaged(t, 'DEV');
   await workspace.command(
     'aws',
     `case $1 in

@@ -4,22 +4,51 @@ import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { after } from 'node:test';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 export const account = '222222222222';
 export const executionRole = `arn:aws:iam::${account}:role/cf-execution-role-serverless-DEV`;
 
+// By stage: a promise of a workspace that is packaged.
+const packages = new Map();
+const removals = [];
+after(() => Promise.all(removals.map((remove) => remove())));
+
 export class Workspace {
-  /** Makes one in a temporary folder; `t.after` removes it. */
-  static async create(t) {
+  /** Makes an empty one in a temporary folder; `t.after` removes it. */
+  static async #temporary(t) {
     const workspace = new Workspace();
     workspace.folder = await mkdtemp(path.join(tmpdir(), 'product-catalog-'));
     t.after(() => rm(workspace.folder, { recursive: true }));
+    return workspace;
+  }
+
+  /** Makes one with the deployment's files. In it, `sleep` returns immediately. */
+  static async create(t) {
+    const workspace = await Workspace.#temporary(t);
     for (const name of ['functions', 'openapi.yaml', 'scripts', 'serverless.yml']) {
       await cp(path.join(root, name), path.join(workspace.folder, name), { recursive: true });
     }
     await symlink(path.join(root, 'node_modules'), path.join(workspace.folder, 'node_modules'));
-    await mkdir(path.join(workspace.folder, 'bin'));
+    await workspace.executable('bin/sleep', '');
+    return workspace;
+  }
+
+  /** Makes one that is built and packaged for a stage: a copy, because a package takes seconds. */
+  static async packaged(t, stage) {
+    if (!packages.has(stage)) packages.set(stage, Workspace.#package(stage));
+    const original = await packages.get(stage);
+    const workspace = await Workspace.#temporary(t);
+    await cp(original.folder, workspace.folder, { recursive: true });
+    await rm(workspace.path('calls'));
+    return workspace;
+  }
+
+  static async #package(stage) {
+    const workspace = await Workspace.create({ after: (remove) => removals.push(remove) });
+    const { code, stderr } = await workspace.package(forStage(stage));
+    if (code !== 0) throw new Error(stderr);
     return workspace;
   }
 
@@ -97,16 +126,13 @@ export class Workspace {
 
   /** Packages a stage once per set of parameters, which override its own, and returns each template, or the error. */
   static async packaging(t, stage) {
-    const workspace = await Workspace.create(t);
-    const env = forStage(stage);
-    const built = await workspace.build(env);
-    if (built.code !== 0) throw new Error(built.stderr);
+    const workspace = await Workspace.packaged(t, stage);
     return async (parameters) => {
       const all = Object.entries({ cfnRoleArn: executionRole, ...parameters });
       const { code, stdout, stderr } = await workspace.run(
         'node_modules/.bin/osls',
         ['package', '--stage', stage, '--package', 'dist/package', ...all.flatMap((one) => ['--param', one.join('=')])],
-        env,
+        forStage(stage),
       );
       if (code !== 0) return { rejected: stdout + stderr };
       return JSON.parse(await workspace.read('dist/package/cloudformation-template-update-stack.json'));

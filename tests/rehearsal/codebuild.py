@@ -93,7 +93,7 @@ class Project:
         return code, dict(each.split("=", 1) for each in variables if each) or environment
 
     def zip(self, spec: dict, source: pathlib.Path, artifact: pathlib.Path):
-        with zipfile.ZipFile(artifact, "w", zipfile.ZIP_DEFLATED) as zipped:
+        with zipfile.ZipFile(artifact, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
             for pattern in spec["artifacts"]["files"]:
                 files = [path for path in sorted(source.glob(pattern)) if path.is_file()]
                 if not files:

@@ -126,8 +126,7 @@ test('within its boundary, each role of the stack can do its work and nothing el
 });
 
 test('traffic shifts, and the check runs, for every function with an http event', async (t) => {
-  const workspace = await Workspace.create(t);
-  assert.equal((await workspace.package(forStage('DEV'))).code, 0);
+  const workspace = await Workspace.packaged(t, 'DEV');
   const { service: state } = JSON.parse(await workspace.read('dist/package/DEV/serverless-state.json'));
   const { Resources } = JSON.parse(await workspace.read('dist/package/DEV/cloudformation-template-update-stack.json'));
   const { CheckRole, TrafficRole } = stackRoles(Resources);
