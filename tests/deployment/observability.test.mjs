@@ -88,7 +88,7 @@ const anchors = anchorsOf(runbook);
 
 for (const stage of ['DEV', 'STAGE', 'PROD']) {
   test(stage, async (t) => {
-    const { Resources: resources } = await packaged(t, stage);
+    const { Resources: resources } = await (await Workspace.packaged(t, stage)).template(stage);
     const alarms = ofType(resources, 'AWS::CloudWatch::Alarm');
     const dashboard = JSON.parse(resolved(resources.Dashboard.Properties.DashboardBody['Fn::Sub'], resources));
     const titled = dashboard.widgets
@@ -295,13 +295,16 @@ test('a stage configures whom its alarms notify, and where its runbook is', asyn
     const workspace = await Workspace.create(t);
     const stack = await workspace.read('serverless.yml');
     await workspace.write('serverless.yml', stack.replace('  STAGE:\n', `  STAGE:\n${said}`));
-    return packaged(t, 'STAGE', workspace);
+    const packaged = await workspace.package(forStage('STAGE'));
+    assert.equal(packaged.code, 0, packaged.stderr);
+    return workspace.template('STAGE');
   };
   const subscription = ({ Conditions, Resources }) => [
     Conditions.HasAlarmEndpoint['Fn::Not'][0]['Fn::Equals'],
     Resources.AlarmTopic.Properties.Subscription['Fn::If'][1],
   ];
-  assert.deepEqual(subscription(await stackFor('')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
+  const plain = await (await Workspace.packaged(t, 'STAGE')).template('STAGE');
+  assert.deepEqual(subscription(plain), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
   const pager = 'https://events.example.com/1';
   const paged = await stackFor(
     `    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`,
@@ -312,13 +315,6 @@ test('a stage configures whom its alarms notify, and where its runbook is', asyn
 });
 
 const ofType = (resources, type) => Object.entries(resources).filter(([, { Type }]) => Type === type);
-
-async function packaged(t, stage, workspace) {
-  workspace ??= await Workspace.create(t);
-  const { code, stderr } = await workspace.package(forStage(stage));
-  assert.equal(code, 0, stderr);
-  return JSON.parse(await workspace.read(`dist/package/${stage}/cloudformation-template-update-stack.json`));
-}
 
 /** The result of Fn::Sub: a resource's name if it has one, or its logical id if AWS generates the name. */
 const resolved = (text, resources) =>

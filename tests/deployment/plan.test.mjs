@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { account, executionRole, forStage, root, Workspace } from './workspace.mjs';
+import { account, executionRole, root, Workspace } from './workspace.mjs';
 
 const STAGE = 'PROD';
 const SUMMARY = 300;
@@ -167,7 +167,7 @@ test('the change set has the template, the role and the tag that osls deploys wi
   ])
     assert.ok(created.includes(part), `${part} in ${created}`);
   const planned = await workspace.read('template.json');
-  const packaged = JSON.parse(await workspace.read(`dist/package/${STAGE}/cloudformation-template-update-stack.json`));
+  const packaged = await workspace.template(STAGE);
   assert.deepEqual(JSON.parse(planned), packaged);
   assert.ok(Buffer.byteLength(planned) <= 51_200);
 });

@@ -60,6 +60,11 @@ export class Workspace {
     return readFile(this.path(...names), 'utf8');
   }
 
+  /** The template of a stage's package. */
+  async template(stage) {
+    return JSON.parse(await this.read(`dist/package/${stage}/cloudformation-template-update-stack.json`));
+  }
+
   write(name, text) {
     return writeFile(this.path(name), text);
   }
@@ -124,10 +129,11 @@ export class Workspace {
     return this.run('scripts/build.sh', [], env);
   }
 
-  /** Packages a stage once per set of parameters, which override its own, and returns each template, or the error. */
+  /** Packages a stage for each set of parameters, which override its own, and returns the template, or the error. */
   static async packaging(t, stage) {
     const workspace = await Workspace.packaged(t, stage);
     return async (parameters) => {
+      if (Object.keys(parameters).length === 0) return workspace.template(stage);
       const all = Object.entries({ cfnRoleArn: executionRole, ...parameters });
       const { code, stdout, stderr } = await workspace.run(
         'node_modules/.bin/osls',

@@ -113,7 +113,7 @@ test('callers are a list in serverless.yml', async (t) => {
   const stack = await workspace.read('serverless.yml');
   await workspace.write('serverless.yml', stack.replace('callers: []', `callers: ["${PARTNER}", "${shop}"]`));
   assert.equal((await workspace.package(forStage('PROD'))).code, 0);
-  const { Resources } = JSON.parse(await workspace.read('dist/package/PROD/cloudformation-template-update-stack.json'));
+  const { Resources } = await workspace.template('PROD');
   assert.deepEqual(Resources.ApiGatewayRestApi.Properties.Policy.Statement[0].Principal.AWS, [
     { 'Fn::Sub': `arn:\${AWS::Partition}:iam::${PARTNER}:root` },
     shop,

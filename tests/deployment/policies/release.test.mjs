@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forStage, Workspace } from '../workspace.mjs';
+import { Workspace } from '../workspace.mjs';
 import {
   administrator,
   alarm,
@@ -128,7 +128,7 @@ test('within its boundary, each role of the stack can do its work and nothing el
 test('traffic shifts, and the check runs, for every function with an http event', async (t) => {
   const workspace = await Workspace.packaged(t, 'DEV');
   const { service: state } = JSON.parse(await workspace.read('dist/package/DEV/serverless-state.json'));
-  const { Resources } = JSON.parse(await workspace.read('dist/package/DEV/cloudformation-template-update-stack.json'));
+  const { Resources } = await workspace.template('DEV');
   const { CheckRole, TrafficRole } = stackRoles(Resources);
   const shifted = Object.values(state.functions).filter(({ events }) => events.some(({ http }) => http));
   assert.ok(shifted.length > 1);
