@@ -23,7 +23,7 @@ SERVICE ?= $(shell sed -n 's/^service: //p' serverless.yml)
 # Clippy's driver lints the workspace while it compiles. `cargo clippy` would compile every dependency again.
 LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
 
-# Everything that `cargo test` runs. Other packages or targets would have different features, and recompile the dependencies.
+# Everything that the tests run. Other packages or targets would have different features, and recompile the dependencies.
 BUILD := $(LINTING) build --quiet --workspace --lib --bins --tests --locked
 
 help: ## List the targets
@@ -48,8 +48,8 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 	! git grep -nE '^ *(//|///|//!)[^ /!]' -- '*.rs'
 	cargo-shear --deny-warnings --locked
 
-test-rust: ## Run every Rust test
-	$(LINTING) test --workspace --locked
+test-rust: .venv/pipeline ## Run every Rust test
+	$(LINTING) nextest run --config-file tools/nextest.toml --ignore-default-filter --workspace --locked
 
 test-api: .venv/pipeline ## Run the fast subset of the Rust tests, as each deployment does, and report it as JUnit
 	cargo nextest run --config-file tools/nextest.toml --workspace --locked

@@ -12,7 +12,7 @@ stop() {
 }
 trap stop EXIT
 
-cargo test --workspace --locked --no-run
+make build
 for _ in 1 2 3 4; do
   while :; do :; done &
   loops+=($!)
@@ -21,7 +21,7 @@ done
 failed=0
 for run in $(seq "$runs"); do
   since=$SECONDS
-  if cargo test --workspace --locked --no-fail-fast >"$log" 2>&1; then
+  if make test-rust >"$log" 2>&1; then
     echo "run $run of $runs: passed in $((SECONDS - since)) s"
   else
     failed=$((failed + 1))

@@ -52,7 +52,7 @@ class Aws:
         self.handed_out = folder / "handed-out"  # All credentials that STS has issued.
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        self.server = None
+        self.processes = []
         # Nothing from this machine's own accounts.
         for name in [name for name in os.environ if name.startswith(("AWS_", "GIT_"))]:
             del os.environ[name]
@@ -87,25 +87,33 @@ class Aws:
             "SHIFT_MINUTE": str(SHIFT_MINUTE),
         }
         command = [sys.executable, str(pathlib.Path(__file__).with_name("emulator.py"))]
-        with self.log.open("wb") as log, uninterrupted():
-            # A separate process session, so that the functions it starts end with it.
-            self.server = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        with self.log.open("wb") as log, socket.socket(socket.AF_UNIX) as calls:
+            self.serve(command, environment, log)
+            calls.bind(str(self.folder / "cli"))
+            calls.listen(64)
+            cli, number = str(pathlib.Path(__file__).with_name("aws_cli.py")), calls.fileno()
+            command = [sys.executable, cli, "serve", str(number)]
+            self.serve(command, {"PATH": os.environ["PATH"]}, log, pass_fds=[number])
+        self.cli = f'"{sys.executable}" -IS "{cli}" call "{self.folder}/cli"'
         trust = ssl.create_default_context(cafile=str(self.ca))
         for _ in range(300):
             try:
                 return urllib.request.urlopen(f"{self.url}/_ministack/health", context=trust, timeout=1).close()
             except OSError:
-                if self.server.poll() is not None:
+                if self.processes[0].poll() is not None:
                     break
                 time.sleep(0.1)
         raise Failed(f"the emulated AWS did not start: see {self.log}")
 
+    def serve(self, command: list, environment: dict, log, **options):
+        """Starts a process that runs until `stop`, in a session of its own, so that what it starts ends with it."""
+        options |= {"env": environment, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+        with uninterrupted():
+            self.processes.append(subprocess.Popen(command, start_new_session=True, **options))
+
     def stop(self):
-        if self.server:
-            end(self.server)
-            self.server = None
+        while self.processes:
+            end(self.processes.pop())
 
     def environment(self, credentials: dict) -> dict:
         """The environment in which a command reaches this AWS, and no other, with these credentials."""

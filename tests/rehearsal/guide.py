@@ -41,9 +41,8 @@ class Guide:
         self.replace(
             "aws",
             "# Keeps what sts hands out, to look for it later where it must not be.\n"
-            'if [[ "$1 $2" != "sts assume-role" ]]; then exec "$REAL" "$@"; fi\n'
-            f'response=$("$REAL" "$@") || exit\ntee -a "{self.aws.handed_out}" <<<"$response"\n',
-            f"{ROOT}/.venv/bin",
+            f'if [[ "$1 $2" != "sts assume-role" ]]; then exec {self.aws.cli} "$@"; fi\n'
+            f'response=$({self.aws.cli} "$@") || exit\ntee -a "{self.aws.handed_out}" <<<"$response"\n',
         )
         self.replace(
             "make",
@@ -82,10 +81,10 @@ class Guide:
         self.in_clone("git", "add", "--all")
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
 
-    def replace(self, command: str, script: str, path: str | None = None):
+    def replace(self, command: str, script: str):
         """Puts a script in front of a command of this machine, which it finds as $REAL."""
         replaced = self.folder / "bin" / command
-        replaced.write_text(f'#!/usr/bin/env bash\nREAL="{shutil.which(command, path=path)}"\n{script}')
+        replaced.write_text(f'#!/usr/bin/env bash\nREAL="{shutil.which(command)}"\n{script}')
         replaced.chmod(0o755)
 
     def choose(self, stages: dict = STAGES):
