@@ -1,8 +1,9 @@
 """Complete pushes to master on emulated AWS accounts: `make rehearse`.
 
 It runs the commands of docs/deploy.md, docs/runbook.md and docs/migrate.md, and emulates what AWS does in between: a
-push's event, CodePipeline's stages, CodeBuild's builds. Everything else is real. With RECEIVED=1, as in `make test`,
-the builds reuse what was installed, tested and built in this folder. The first part has a pipeline for one stage, the
+push's event, CodePipeline's stages, CodeBuild's builds. Everything else is real, except that the scripts wait a
+twentieth of the time, and one process performs the AWS CLI's calls. With RECEIVED=1, as in `make test`, the builds
+reuse what was installed, tested and built in this folder. The first part has a pipeline for one stage, the
 second one a pipeline for three (promotion.py), of which `make test` runs only the beginning. ONLY=1 or ONLY=3 runs one
 of them.
 """
