@@ -1,10 +1,10 @@
 // A folder like that of a CodeBuild project: the deployment's files, and fake functions.
 
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after } from 'node:test';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 export const account = '222222222222';
@@ -12,8 +12,6 @@ export const executionRole = `arn:aws:iam::${account}:role/cf-execution-role-ser
 
 // By stage: a promise of a workspace that is packaged.
 const packages = new Map();
-const removals = [];
-after(() => Promise.all(removals.map((remove) => remove())));
 
 export class Workspace {
   /** Makes an empty one in a temporary folder; `t.after` removes it. */
@@ -46,7 +44,8 @@ export class Workspace {
   }
 
   static async #package(stage) {
-    const workspace = await Workspace.create({ after: (remove) => removals.push(remove) });
+    const workspace = await Workspace.create({ after: () => {} });
+    process.once('exit', () => rmSync(workspace.folder, { recursive: true }));
     const { code, stderr } = await workspace.package(forStage(stage));
     if (code !== 0) throw new Error(stderr);
     return workspace;
