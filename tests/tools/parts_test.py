@@ -77,6 +77,18 @@ class Parts(unittest.TestCase):
         done = self.run_parts(toml)
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_a_part_that_others_wait_for_has_priority(self):
+        (self.folder / "part.py").write_text("import os\nprint(os.getsid(0), os.nice(0))\n")
+        (self.folder / "input").touch()
+        toml = (
+            '[prerequisites]\n[test.first]\ncommand = "python3 part.py >target/first"\n'
+            '[test.last]\ncommand = "python3 part.py >target/last"\ninputs = ["input"]\n'
+        )
+        self.assertEqual(self.run_parts(toml).returncode, 0)
+        session, nice = os.getsid(0), os.nice(0)
+        self.assertEqual((self.folder / "target/first").read_text(), f"{session} {nice}\n")
+        self.assertEqual((self.folder / "target/last").read_text(), f"{session} {min(nice + 10, 19)}\n")
+
     def test_a_part_that_measures_runs_alone(self):
         toml = (
             '[prerequisites]\n[test.a]\ncommand = "touch target/a-ended"\n'
