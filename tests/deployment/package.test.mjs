@@ -270,11 +270,10 @@ test('parameters change the table, the architecture and nothing else', async (t)
       .replaceAll(/DEV\/\d+-[^/]+\//g, 'DEV/')
       .replaceAll(/ApiGatewayDeployment\d+/g, 'ApiGatewayDeployment')
       .replaceAll(/LambdaVersion[0-9a-f]{64}/g, 'LambdaVersion');
-  assert.notEqual(timeless(changed), timeless(plain));
-  assert.equal(
-    timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64'),
-    timeless(plain),
-  );
+  const same = timeless(changed).replaceAll('"PRODUCTS"', '"PRODUCT_CATALOG"').replaceAll('x86_64', 'arm64');
+  assert.notEqual(same, timeless(changed));
+  // osls writes the outputs of the functions in the order in which it has read their zips.
+  assert.deepEqual(JSON.parse(same), JSON.parse(timeless(plain)));
 });
 
 test('a change to what Lambda stores in a version creates a new version, and no other change does', async (t) => {
