@@ -12,7 +12,7 @@ stop() {
 }
 trap stop EXIT
 
-make build
+make --no-print-directory build
 for _ in 1 2 3 4; do
   while :; do :; done &
   loops+=($!)

@@ -291,24 +291,19 @@ test('links in the README and in docs/ lead to files and sections that exist', a
 });
 
 test('a stage configures whom its alarms notify, and where its runbook is', async (t) => {
-  const stackFor = async (said) => {
-    const workspace = await Workspace.create(t);
-    const stack = await workspace.read('serverless.yml');
-    await workspace.write('serverless.yml', stack.replace('  STAGE:\n', `  STAGE:\n${said}`));
-    const packaged = await workspace.package(forStage('STAGE'));
-    assert.equal(packaged.code, 0, packaged.stderr);
-    return workspace.template('STAGE');
-  };
   const subscription = ({ Conditions, Resources }) => [
     Conditions.HasAlarmEndpoint['Fn::Not'][0]['Fn::Equals'],
     Resources.AlarmTopic.Properties.Subscription['Fn::If'][1],
   ];
-  const plain = await (await Workspace.packaged(t, 'STAGE')).template('STAGE');
-  assert.deepEqual(subscription(plain), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
+  const workspace = await Workspace.packaged(t, 'STAGE');
+  assert.deepEqual(subscription(await workspace.template('STAGE')), [['', ''], [{ Endpoint: '', Protocol: 'email' }]]);
   const pager = 'https://events.example.com/1';
-  const paged = await stackFor(
-    `    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`,
-  );
+  const stack = await workspace.read('serverless.yml');
+  const configured = `    alarmEndpoint: ${pager}\n    alarmProtocol: https\n    runbook: https://git.example.com/docs/runbook.md\n`;
+  await workspace.write('serverless.yml', stack.replace('  STAGE:\n', `  STAGE:\n${configured}`));
+  const packaged = await workspace.run('scripts/package.sh', [], forStage('STAGE'));
+  assert.equal(packaged.code, 0, packaged.stderr);
+  const paged = await workspace.template('STAGE');
   assert.deepEqual(subscription(paged), [[pager, ''], [{ Endpoint: pager, Protocol: 'https' }]]);
   for (const [, { Properties }] of ofType(paged.Resources, 'AWS::CloudWatch::Alarm'))
     assert.match(Properties.AlarmDescription, /: https:\/\/git\.example\.com\/docs\/runbook\.md#/);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { account, executionRole, root, Workspace } from './workspace.mjs';
 
 const STAGE = 'PROD';
@@ -26,13 +26,7 @@ const entriesOf = (name) =>
   recorded.filter((each) => each.of === name).map(({ ResourceChange }) => ({ Type: 'Resource', ResourceChange }));
 
 // One package for all tests; a test that changes it makes a copy.
-let workspace;
-let remove;
-before(async () => {
-  workspace = await Workspace.packaged({ after: (last) => (remove = last) }, STAGE);
-});
-
-after(() => remove());
+const workspace = await Workspace.packaged({ after }, STAGE);
 
 /** The deployed code: the packaged zip, except for the functions in `other`. */
 async function codeOf(name, other) {

@@ -14,11 +14,11 @@ export const executionRole = `arn:aws:iam::${account}:role/cf-execution-role-ser
 const packages = new Map();
 
 export class Workspace {
-  /** Makes an empty one in a temporary folder; `t.after` removes it. */
+  /** Makes an empty one in a temporary folder; `t.after` gets the function that removes it. */
   static async #temporary(t) {
     const workspace = new Workspace();
     workspace.folder = await mkdtemp(path.join(tmpdir(), 'product-catalog-'));
-    t.after(() => rm(workspace.folder, { recursive: true }));
+    t.after(() => rmSync(workspace.folder, { recursive: true }));
     return workspace;
   }
 
@@ -44,8 +44,8 @@ export class Workspace {
   }
 
   static async #package(stage) {
-    const workspace = await Workspace.create({ after: () => {} });
-    process.once('exit', () => rmSync(workspace.folder, { recursive: true }));
+    // Not node:test's own `after`, which runs before the tests that follow a top-level await.
+    const workspace = await Workspace.create({ after: (remove) => process.once('exit', remove) });
     const { code, stderr } = await workspace.package(forStage(stage));
     if (code !== 0) throw new Error(stderr);
     return workspace;
@@ -128,7 +128,10 @@ export class Workspace {
     return this.run('scripts/build.sh', [], env);
   }
 
-  /** Packages a stage for each set of parameters, which override its own, and returns the template, or the error. */
+  /**
+   * Packages a stage for each set of parameters, which override its own, and returns the template, or the error.
+   * Without parameters, it returns what scripts/package.sh has packaged.
+   */
   static async packaging(t, stage) {
     const workspace = await Workspace.packaged(t, stage);
     return async (parameters) => {

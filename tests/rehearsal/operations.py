@@ -25,7 +25,8 @@ class Operations:
         stage = {"STAGE": "DEV", "PIPELINE_STAGE": "Deploy"}
         body = self.aws.call(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
         expect(
-            f'"FunctionName","{SERVICE}-create"' in body and "${" not in body, "the dashboard names what was deployed"
+            f'"FunctionName","{SERVICE}-create"' in body and "${" not in body,
+            "the dashboard names the deployed functions",
         )
         self.report.detail(f"the dashboard {SERVICE} has {len(json.loads(body)['widgets'])} parts")
 
@@ -52,10 +53,10 @@ class Operations:
         self.correct(**stage)
 
         self.guide.run("Restore the table", RUNBOOK, slice(1), WHEN=now(), **stage)
-        table, spoilt = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
-        self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=spoilt)
+        table, corrupted = "PRODUCT_CATALOG", {"id": {"S": "1001"}, "title": {"S": ""}}
+        self.aws.call(root_of(TARGET), "dynamodb", "put_item", TableName=table, Item=corrupted)
         find = (*key, f"{self.pipeline.endpoint}/product/find/1001")
-        expect('"status":500' in self.aws.curl(*find), "product 1001 is spoilt")
+        expect('"status":500' in self.aws.curl(*find), "product 1001 is corrupted")
         copied = self.guide.run("Restore the table", RUNBOOK, slice(1, None), TABLE=table, **stage).splitlines()[0]
         expect('"title":"Amazon Echo"' in self.aws.curl(*find), "product 1001 is restored")
         self.report.detail(f"a corrupted product is restored: {copied}")
@@ -82,7 +83,7 @@ class Operations:
                 output = str(failed)
             for each in ("/MemorySize", "has version 1"):
                 expect(each in output, f"the drift is listed: {output}")
-        self.report.detail("what was changed by hand is listed: a function's memory, and an alias that was moved")
+        self.report.detail("manual changes are listed: to a function's memory, and to an alias")
 
     def correct(self, **stage: str):
         """A stored product is corrected, if it is valid and exists."""
@@ -113,7 +114,7 @@ class Operations:
         """A stage is rolled back to an earlier release."""
         last = self.pipeline.last
         listed = self.guide.run("Roll back", RUNBOOK, slice(1), **stage)
-        expect(last.id in listed and last.commit in listed, f"CodePipeline lists what was deployed: {listed}")
+        expect(last.id in listed and last.commit in listed, f"CodePipeline lists the deployed release: {listed}")
         self.guide.run("Roll back", RUNBOOK, slice(1, None), GOOD=last.id, **stage)
         self.pipeline.is_brief = True
         self.pipeline.roll_back_as_asked()
@@ -132,7 +133,7 @@ class Operations:
             self.guide.in_clone("git", "push", "--quiet", "codecommit", "HEAD:master")
             self.guide.run("Roll back to a commit", RUNBOOK, COMMIT=good, **stage)
             expect(self.guide.in_clone("git", "diff", good, "HEAD") == "", f"after {title}, the files are as before")
-            expect(self.pipeline.pushed("master"), "a push of what was before starts the pipeline")
+            expect(self.pipeline.pushed("master"), "a push of the earlier files starts the pipeline")
             self.report.detail(
                 f"a push of {title} is rolled back: EventBridge's rule starts the pipeline with {good[:7]}"
             )
@@ -231,12 +232,12 @@ class Operations:
         ):
             self.aws.call(target, "dynamodb", "put_item", TableName=table, Item=item)
         odd = json.loads(self.guide.run("What differs", MIGRATION, **chosen))
-        expect([item["id"]["S"] for item in odd] == ["1001"], f"the item that is no product is listed: {odd}")
+        expect([item["id"]["S"] for item in odd] == ["1001"], f"the item that is not a product is listed: {odd}")
 
         copied = self.guide.run("Copy the table", MIGRATION, NEW="PRODUCT_CATALOG", **chosen).strip()
         mine = self.aws.call(target, "dynamodb", "scan", TableName="PRODUCT_CATALOG")["Items"]
         titles = {item["id"]["S"]: item["title"]["S"] for item in mine}
-        expect({"900", "1001"} <= titles.keys() and all(titles.values()), "what is there already stays")
+        expect({"900", "1001"} <= titles.keys() and all(titles.values()), "existing products are not overwritten")
         self.report.detail(copied)
 
         self.stack("the-original", {"Log": resources["Log"]})
@@ -262,16 +263,19 @@ class Operations:
         """The first deployment of PROD fails, and leaves a table that blocks the next one."""
         target, table = root_of(TARGET), "PRODUCT_CATALOG_PROD"
         # A role of a function depends on the table, so the table is created before it.
-        in_the_way = {"RoleName": f"{NAME}-PROD-find-role"}
-        self.aws.call(target, "iam", "create_role", AssumeRolePolicyDocument='{"Statement": []}', **in_the_way)
+        existing_role = {"RoleName": f"{NAME}-PROD-find-role"}
+        self.aws.call(target, "iam", "create_role", AssumeRolePolicyDocument='{"Statement": []}', **existing_role)
         done = self.deploy_prod(table)
-        expect(done.returncode != 0, "the first deployment fails over a role that exists")
-        self.aws.call(target, "iam", "delete_role", **in_the_way)
-        self.report.detail("the first deployment of PROD fails: a role of its name exists")
+        expect(done.returncode != 0, "the first deployment fails because a role exists")
+        self.aws.call(target, "iam", "delete_role", **existing_role)
+        self.report.detail("the first deployment of PROD fails: a role with this name exists")
         product = {"id": {"S": "1"}, "title": {"S": "Kept"}, "description": {"S": ""}, "price": {"N": "1"}}
         self.aws.call(target, "dynamodb", "put_item", TableName=table, Item=product)
         done = self.deploy_prod(table)
-        expect(done.returncode != 0 and table in done.stderr + done.stdout, f"the table is in the way: {done.stderr}")
+        expect(
+            done.returncode != 0 and table in done.stderr + done.stdout,
+            f"the next one fails because the table exists: {done.stderr}",
+        )
         self.report.detail("without the role, the next one fails: the table exists")
         self.guide.run("A table that exists", STAGE="PROD", TABLE=table)
         done = self.deploy_prod(table)
