@@ -26,7 +26,8 @@ from botocore.session import Session
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/rehearsal"))
-from aws import end, free_port, root_of  # noqa: E402
+from aws import free_port, root_of  # noqa: E402
+from processes import end  # noqa: E402
 
 spec = importlib.util.spec_from_file_location("measure_aws", ROOT / "scripts/measure-aws.py")
 measure_aws = importlib.util.module_from_spec(spec)
