@@ -40,11 +40,13 @@ def uninterrupted():
         yield  # Only the main thread is interrupted.
         return
     arrived = []
-    former = {each: signal.signal(each, lambda *_: arrived.append(True)) for each in (signal.SIGINT, signal.SIGTERM)}
+    former = {
+        each: signal.signal(each, lambda number, _: arrived.append(number)) for each in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
         for each, handler in former.items():
             signal.signal(each, handler)
-    if arrived:
-        raise KeyboardInterrupt
+    for number in arrived:
+        signal.raise_signal(number)

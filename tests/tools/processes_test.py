@@ -16,8 +16,20 @@ import processes
 SLEEP = ["sh", "-c", "sleep 600 & wait"]
 
 
+def interrupted(*command, popen=subprocess.Popen, **options):
+    process = popen(*command, **options)
+    os.kill(os.getpid(), signal.SIGINT)
+    return process
+
+
+INTERRUPTED = mock.patch("subprocess.Popen", interrupted)
+
+
 class Processes(unittest.TestCase):
     def setUp(self):
+        # A shell's job in the background ignores it, and so would this process.
+        former = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, former)
         # Its end is read when nothing that was started is left to hold the other end.
         self.left, held = os.pipe()
         self.addCleanup(os.close, self.left)
@@ -30,15 +42,17 @@ class Processes(unittest.TestCase):
         self.assert_nothing_is_left()
 
     def test_an_interrupt_while_a_command_starts_leaves_nothing(self):
-        def interrupted(*command, popen=subprocess.Popen, **options):
-            process = popen(*command, **options)
-            os.kill(os.getpid(), signal.SIGINT)
-            return process
-
         handler = signal.getsignal(signal.SIGINT)
-        with mock.patch("subprocess.Popen", interrupted), self.assertRaises(KeyboardInterrupt):
+        with INTERRUPTED, self.assertRaises(KeyboardInterrupt):
             processes.finished(SLEEP, **self.options)
         self.assertIs(signal.getsignal(signal.SIGINT), handler)
+        self.assert_nothing_is_left()
+
+    def test_an_ignored_interrupt_interrupts_nothing(self):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with INTERRUPTED:
+            done = processes.finished(["echo", "done"], **self.options)
+        self.assertEqual(done.stdout, "done\n")
         self.assert_nothing_is_left()
 
     def test_an_interrupt_of_a_running_command_leaves_nothing(self):
