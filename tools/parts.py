@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the parts of `make test` or `make verify`, two at a time, and prints how long each took.
+"""Runs the parts of `make test` or `make verify`, three at a time, and prints how long each took.
 
 tools/parts.toml lists them. A part runs after the parts that it depends on, and only if one of its inputs has changed
 since it last passed. Usage: tools/parts.py test|verify
@@ -28,7 +28,8 @@ import tomllib
 
 ROOT = Path.cwd()
 STATE = ROOT / "target/parts"
-AT_ONCE = 2
+# A compilation does not always use two processors, and many tests wait.
+AT_ONCE = 3
 
 
 @dataclass
@@ -120,7 +121,7 @@ def load(plan: str) -> tuple[dict[str, str], list[Part]]:
 
 
 def play(parts: list[Part], running: dict):
-    """Runs all parts, two at a time but measuring ones alone, in the order of the list when several are ready."""
+    """Runs all parts, three at a time but measuring ones alone, in the order of the list when several are ready."""
     by_name = {part.name: part for part in parts}
     waiting = [part for part in parts if not part.result]
     started: dict[Future, Part] = {}
@@ -171,7 +172,7 @@ def table(parts: list[Part], seconds: float) -> str:
         if result == "unchanged":
             result, took = "not run: no input has changed", f"({took})"
         rows.append((part.name, result, took))
-    rows.append(("all, two at a time", "", span(seconds)))
+    rows.append(("all, three at a time", "", span(seconds)))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
         f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows
