@@ -61,7 +61,7 @@ def parsed(line: str) -> tuple[str, dict] | None:
         entry = json.loads(line)
         if "type" in entry and entry["type"] == "platform.report":
             return entry["record"]["requestId"], entry["record"]["metrics"]
-        if entry["message"] == "answered":
+        if entry["message"] == "responded":
             return entry["requestId"], entry
     return None
 
@@ -167,7 +167,7 @@ class Stage:
         # In a log group other than a function's default, the name of a stream contains the function's name:
         # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
         query = f"fields @message | filter @logStream like /{self.copies[function]}/"
-        query += " | filter @message like /platform.report|REPORT|answered/"
+        query += " | filter @message like /platform.report|REPORT|responded/"
         until = time.monotonic() + PATIENCE
         while True:
             period = {"startTime": self.began, "endTime": int(time.time()) + 60}

@@ -54,14 +54,14 @@ test('the functions have these metrics, outcomes and fields', () => {
 test('a panic is logged with offsets that resolve to source lines, and with its build', () => {
   assert.equal(panic.level, 'ERROR');
   assert.equal(panic.message, 'panicked: on purpose');
-  assert.match(panic.place, /^tests\/src\/bin\/log\.rs:\d+:\d+$/);
+  assert.match(panic.location, /^tests\/src\/bin\/log\.rs:\d+:\d+$/);
   const notes = execFileSync('readelf', ['--notes', LOG], { encoding: 'utf8' });
   assert.ok(notes.includes(`Build ID: ${panic.build}`), notes);
   const offsets = panic.backtrace.split(' ');
   const options = ['--functions', '--inlines', '--demangle', '--pretty-print'];
   const lines = execFileSync('addr2line', [`--exe=${LOG}`, ...options, ...offsets], { encoding: 'utf8' });
-  const place = panic.place.slice(0, panic.place.lastIndexOf(':'));
-  assert.match(lines, new RegExp(`log::panic_on_purpose at \\S*${place}`));
+  const location = panic.location.slice(0, panic.location.lastIndexOf(':'));
+  assert.match(lines, new RegExp(`log::panic_on_purpose at \\S*${location}`));
 });
 
 // The metrics of AWS's services, from their documentation, with their dimensions.

@@ -51,7 +51,7 @@ while True:
     else:
         body = products.get(event["pathParameters"]["id"])
     status = 200 if body else 404
-    line = {"level": "INFO", "message": "answered", "requestId": request_id, "status": status, "coldStart": cold}
+    line = {"level": "INFO", "message": "responded", "requestId": request_id, "status": status, "coldStart": cold}
     print(json.dumps(line | {"Latency": 2.125, "DynamoDBLatency": 1.5}), flush=True)
     cold = False
     response = {"statusCode": status, "headers": {}, "body": body or "{}"}
@@ -90,7 +90,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(measure_aws.parsed(f"{line}Init Duration: 11.51 ms\t{trace}"), cold)
 
     def test_our_line_is_read(self):
-        ours = {"message": "answered", "requestId": REQUEST, "Latency": 2.125, "DynamoDBLatency": 1.5}
+        ours = {"message": "responded", "requestId": REQUEST, "Latency": 2.125, "DynamoDBLatency": 1.5}
         self.assertEqual(measure_aws.parsed(json.dumps(ours)), (REQUEST, ours))
 
     def test_other_lines_are_not_read(self):
@@ -98,10 +98,10 @@ class Figures(unittest.TestCase):
         for line in (
             json.dumps(start),
             f"START RequestId: {REQUEST} Version: $LATEST",
-            '{"message":"answered"}',
+            '{"message":"responded"}',
             '{"message":"a panic"}',
             "REPORTED",
-            '"answered"',
+            '"responded"',
             "3",
             "",
         ):

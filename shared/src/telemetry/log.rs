@@ -118,7 +118,7 @@ impl<'a> Line<'a> {
                 .fmt(DateTimeFormat::DateTime)
                 .expect("a time in this millennium"),
             level: "INFO",
-            message: "answered",
+            message: "responded",
             request_id: entry.request_id,
             api_request_id: entry.api_request_id,
             xray_trace_id: entry.trace_header.and_then(trace_id),

@@ -14,7 +14,7 @@ pub(crate) fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload().downcast_ref::<&str>();
         tracing::error!(
-            place = panic.location().map(tracing::field::display),
+            location = panic.location().map(tracing::field::display),
             build = build_id(),
             backtrace = backtrace(),
             "panicked{}",

@@ -73,7 +73,7 @@ fn subsegment(trace_id: &str, parent_id: &str, call: &Call) -> String {
     let begin = call.began.duration_since(SystemTime::UNIX_EPOCH);
     let begin = begin.unwrap_or(Duration::ZERO);
     let is_refused = matches!(call.status, Some(400..500));
-    let is_answered = matches!(call.status, Some(200..300));
+    let is_success = matches!(call.status, Some(200..300));
     let subsegment = Subsegment {
         name: "DynamoDB",
         id: format!("{:016x}", fastrand::u64(..)),
@@ -84,7 +84,7 @@ fn subsegment(trace_id: &str, parent_id: &str, call: &Call) -> String {
         start_time: begin.as_secs_f64(),
         end_time: (begin + call.latency()).as_secs_f64(),
         error: is_refused,
-        fault: !is_refused && !is_answered,
+        fault: !is_refused && !is_success,
         http: Http {
             response: Response {
                 status: call.status,

@@ -39,7 +39,7 @@ async fn logged(url: &str, variables: &[(&str, &str)], events: &[Value]) -> Vec<
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"));
     let lines: Vec<_> = lines
-        .filter(|line: &Value| line["message"] == "answered")
+        .filter(|line: &Value| line["message"] == "responded")
         .collect();
     assert_eq!(lines.len(), statuses.len(), "one line for each response");
     statuses.into_iter().zip(lines).collect()
