@@ -36,3 +36,6 @@ RECEIVED = {
     "buildspec-deploy.yml": {"npm ci --omit=dev --ignore-scripts --no-audit --no-fund": receive_tools},
     "buildspec-test.yml": {"npm ci --ignore-scripts --no-audit --no-fund": receive_tools},
 }
+
+# What would do the same again, for a second push of the same Rust code.
+REPEATED = {"buildspec.yml": dict.fromkeys(("make test-api", "make sbom"), lambda _: "the first build")}

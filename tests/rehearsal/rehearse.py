@@ -21,6 +21,7 @@ from codepipeline import CodePipeline
 from guide import GUIDE, Guide, is_complete
 from operations import MIGRATION, RUNBOOK, Operations
 from promotion import IN_FULL, Promotion
+from received import REPEATED
 from report import Report
 from stories import ORIGIN, Stories
 from strict import SWITCHES, strict
@@ -92,6 +93,7 @@ class Rehearsal:
         self.pipeline.run("what was pushed")
         if is_full:
             self.built = self.pipeline.unpacked("Package") / "dist"
+            self.pipeline.received = REPEATED
 
         self.report.step("Create a product and find it")
         for response in self.guide.run("5. Create a product and find it").replace("}{", "}\n{").splitlines():
