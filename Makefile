@@ -23,6 +23,9 @@ SERVICE ?= $(shell sed -n 's/^service: //p' serverless.yml)
 # Clippy's driver lints the workspace while it compiles. `cargo clippy` would compile every dependency again.
 LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
 
+# More files at a time than processors: most tests wait for a program that they have started.
+NODE_TEST := node --test --test-concurrency=4
+
 # Everything that the tests run. Other packages or targets would have different features, and recompile the dependencies.
 BUILD := $(LINTING) build --quiet --workspace --lib --bins --tests --locked
 
@@ -63,7 +66,7 @@ test-hostile: build-tools ## Send requests that schemathesis generates from open
 
 test-clients: build-tools ## Check the contract against the last release, and walk through the API with newman and generated clients
 	$(BUILD)
-	node --test $(addprefix tests/clients/,contract.test.mjs publish.test.mjs typescript.test.mjs walk.test.mjs)
+	$(NODE_TEST) $(addprefix tests/clients/,contract.test.mjs publish.test.mjs typescript.test.mjs walk.test.mjs)
 	python3 -m unittest discover --start-directory tests/clients --pattern '*_test.py'
 
 test-cargo-lambda: build-tools ## Run the README's commands for `cargo lambda`
@@ -85,7 +88,7 @@ lint-deployment: tools ## Lint templates, packaged templates, the contract, scri
 
 test-deployment: tools ## Test the policies, packages and scripts of the deployment
 	$(BUILD)
-	node --test 'tests/deployment/**/*.test.mjs'
+	$(NODE_TEST) 'tests/deployment/**/*.test.mjs'
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
