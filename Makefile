@@ -50,6 +50,8 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 	! git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v https://
 	! git grep -nE '^ *(//|///|//!)[^ /!]' -- '*.rs'
 	cargo-shear --deny-warnings --locked
+	@# cargo-fuzz would update an outdated lock file without a word.
+	cargo-shear --deny-warnings --locked fuzz
 
 test-rust: .venv/pipeline ## Run every Rust test
 	$(LINTING) nextest run --config-file tools/nextest.toml --ignore-default-filter --workspace --locked
