@@ -177,6 +177,8 @@ test('the script is compressed, and not sent again to a browser that has cached 
 
   // As a browser does it.
   const { page, wrong } = await open(test, url);
+  // It is in the contract: the page has loaded everything, and a reload interrupts no request.
+  await page.getByRole('heading', { name: 'Product catalog' }).waitFor();
   const statuses = [];
   const session = await page.context().newCDPSession(page);
   await session.send('Network.enable');
