@@ -1,16 +1,18 @@
-//! Sends arbitrary events to both functions: all of lambda_http's parsing and ours, up to the
-//! response.
+//! Sends arbitrary events to both functions: all of `lambda_http`'s parsing and ours, up to the
+//! response. tests/it compiles this file, too: no change can break it unnoticed.
 #![no_main]
 
 use std::panic;
 use std::sync::LazyLock;
 
-use aws_smithy_http_client::test_util::infallible_client_fn;
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
 use catalog::ProductRepository;
-use http::Response;
 use libfuzzer_sys::fuzz_target;
 use local::{Function, LocalDynamoDb};
-use tests::answers_well;
+use tests::responds_well;
 use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -21,15 +23,24 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 /// A DynamoDB without a network: it accepts every put, and returns one product for every id.
-static PRODUCTS: LazyLock<ProductRepository> = LazyLock::new(|| {
-    let dynamodb = infallible_client_fn(|call| {
-        let is_put = call.headers()["x-amz-target"] == "DynamoDB_20120810.PutItem";
-        Response::new(if is_put {
+#[derive(Debug)]
+struct DynamoDb;
+
+impl HttpConnector for DynamoDb {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let is_put = request.headers().get("x-amz-target") == Some("DynamoDB_20120810.PutItem");
+        let body = if is_put {
             "{}"
         } else {
             r#"{"Item":{"id":{"S":"1001"},"title":{"S":"Amazon Echo"},"description":{"S":""},"price":{"N":"89.99"}}}"#
-        })
-    });
+        };
+        let status = 200.try_into().expect("a status");
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, body.into())))
+    }
+}
+
+static PRODUCTS: LazyLock<ProductRepository> = LazyLock::new(|| {
+    let dynamodb = http_client_fn(|_, _| SharedHttpConnector::new(DynamoDb));
     let config = LocalDynamoDb::config_at("http://127.0.0.1:1").http_client(dynamodb);
     ProductRepository::new(config, LocalDynamoDb::TABLE)
 });
@@ -43,7 +54,7 @@ fuzz_target!(
         // Lambda sends only UTF-8 text.
         let Ok(event) = str::from_utf8(event) else { return };
         for function in [Function::Create, Function::Find] {
-            let fine = RUNTIME.block_on(answers_well(function, &PRODUCTS, event));
+            let fine = RUNTIME.block_on(responds_well(function, &PRODUCTS, event));
             // libFuzzer ends the run and keeps the event when this panics.
             if let Err(wrong) = fine {
                 eprintln!("{function:?} {wrong}");

@@ -7,6 +7,9 @@ mod contract;
 mod cors;
 mod events;
 mod faults;
+#[expect(unused_attributes, reason = "no_main is for the fuzzer's own binary")]
+#[path = "../../fuzz/fuzz_targets/event.rs"]
+mod fuzz;
 mod hostile;
 mod lambda;
 mod laws;
