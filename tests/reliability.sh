@@ -26,7 +26,7 @@ None of this was run on AWS. In particular, the tests show that a function first
 then starts a new sandbox with new credentials.
 TEXT
   # A table for each promise.
-  sort "$RELIABILITY" | awk -F ' *[|] *' '
+  LC_ALL=C sort "$RELIABILITY" | awk -F ' *[|] *' '
     $2 != promise { promise = $2; printf "\n## %s%s\n\n| under | cases | failures |\n|---|---|---|\n", toupper(substr($2, 1, 1)), substr($2, 2) }
     { printf "| %s | %s | %s |\n", $3, $4, $5 }'
 } >docs/reliability.md
