@@ -164,6 +164,12 @@ fn problems_of_api_gateway() -> Vec<Problem> {
     responses.into_values().map(problem).collect()
 }
 
+#[test]
+fn the_contract_has_the_version_of_the_code() {
+    let contract = Contract::read().0;
+    assert_eq!(contract["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
 /// A stage requires nothing, a signature or a key, and the contract documents all three.
 #[test]
 fn what_a_stage_can_require_is_a_security_scheme() {
