@@ -44,7 +44,7 @@ export class Workspace {
   }
 
   static async #package(stage) {
-    // Not node:test's own `after`, which runs before the tests that follow a top-level await.
+    // Not node:test's own `after`: with a top-level await between two tests, it runs before the second one.
     const workspace = await Workspace.create({ after: (remove) => process.once('exit', remove) });
     const { code, stderr } = await workspace.package(forStage(stage));
     if (code !== 0) throw new Error(stderr);
