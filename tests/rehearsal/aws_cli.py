@@ -9,19 +9,30 @@ import os
 import pathlib
 import socket
 import sys
+import time
 import traceback
+import types
+
+
+def load():
+    """Imports what the first call would, and returns the AWS CLI's `main`."""
+    from awscli import clidriver
+    from awscli.customizations.cloudformation import deployer
+
+    clidriver.create_clidriver()
+    # `cloudformation deploy` names a change set by the second, and here a stack can be deployed twice within one.
+    deployer.time = types.SimpleNamespace(time=time.time_ns)
+    return clidriver.main
 
 
 def serve(listener: socket.socket):
-    from awscli import clidriver
-
-    clidriver.create_clidriver()  # Imports what the first call would.
+    main = load()
     while True:
         connection, _ = listener.accept()
         # A fork of a fork, so that nobody has to wait for it.
         if (child := os.fork()) == 0:
             if os.fork() == 0:
-                perform(connection, clidriver.main)
+                perform(connection, main)
             os._exit(0)
         os.waitpid(child, 0)
         connection.close()
