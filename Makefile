@@ -50,8 +50,6 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 	! git grep -nE '.{101}' -- '*.rs' | grep -E ':[0-9]+:(.* )?//[/!]? ' | grep -v https://
 	! git grep -nE '^ *(//|///|//!)[^ /!]' -- '*.rs'
 	cargo-shear --deny-warnings --locked
-	@# cargo-fuzz would update an outdated lock file without a word.
-	cargo-shear --deny-warnings --locked fuzz
 
 test-rust: .venv/pipeline ## Run every Rust test
 	$(LINTING) nextest run --config-file tools/nextest.toml --ignore-default-filter --workspace --locked
@@ -131,7 +129,7 @@ load: ## Send requests from 64 concurrent callers for a minute
 
 fuzz: build-tools ## Fuzz the functions with events for ten minutes, on a nightly toolchain
 	mkdir -p fuzz/found
-	RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --sanitizer none event \
+	CARGO_PROFILE_RELEASE_LTO=off RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --features fuzzer --sanitizer none event \
 	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
 licences: build-tools ## Check licences and sources of the crates against tools/deny.toml

@@ -94,14 +94,20 @@ def traces_per_second(rate: float) -> float:
 
 def custom_metrics() -> int:
     """Per function: latency, cold starts, DynamoDB's latency and retries, requests by outcome. Plus API Gateway's."""
-    return 2 * (4 + ASSUMED["outcomes"]) + ASSUMED["api-metrics"]
+    return functions() * (4 + ASSUMED["outcomes"]) + ASSUMED["api-metrics"]
+
+
+def functions() -> int:
+    """The number of functions behind the API."""
+    return sum("events" in each for each in read("serverless.yml")["functions"].values())
 
 
 def alarm_metrics() -> int:
-    """The number of metrics that the alarms watch; each is billed."""
+    """The number of metrics that the alarms watch, including the throttles of each function; each is billed."""
     resources = read("scripts/osls/observability.yml").values()
     alarms = [each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
-    return sum(sum("MetricStat" in metric for metric in alarm.get("Metrics", ())) or 1 for alarm in alarms)
+    watched = sum(sum("MetricStat" in metric for metric in alarm.get("Metrics", ())) or 1 for alarm in alarms)
+    return watched + functions()
 
 
 def idle() -> dict[str, float]:

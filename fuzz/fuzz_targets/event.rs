@@ -1,4 +1,4 @@
-//! Sends arbitrary events to both functions: all of `lambda_http`'s parsing and ours, up to the
+//! Sends arbitrary events to the functions: all of `lambda_http`'s parsing and ours, up to the
 //! response. tests/it compiles this file, too: no change can break it unnoticed.
 #![no_main]
 
@@ -53,7 +53,7 @@ fuzz_target!(
     |event: &[u8]| {
         // Lambda sends only UTF-8 text.
         let Ok(event) = str::from_utf8(event) else { return };
-        for function in [Function::Create, Function::Find] {
+        for function in Function::ALL {
             let fine = RUNTIME.block_on(responds_well(function, &PRODUCTS, event));
             // libFuzzer ends the run and keeps the event when this panics.
             if let Err(wrong) = fine {

@@ -14,7 +14,8 @@ pub enum Function {
 }
 
 impl Function {
-    pub(crate) const ALL: [Self; 2] = [Self::Create, Self::Find];
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Create, Self::Find];
 
     /// The method and resource that it serves, such as `GET /product/find/{id}`.
     pub(crate) const fn route(self) -> &'static str {

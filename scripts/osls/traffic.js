@@ -1,6 +1,7 @@
 'use strict';
 
 const { createHash } = require('node:crypto');
+const { functionsOfApi } = require('./functions.js');
 
 // CodeDeploy's configurations for Lambda (CodeDeployDefault.*) that take at most 15 minutes. A deployment's credentials
 // last an hour, which must also be enough for a stopped shift to roll back completely.
@@ -21,10 +22,6 @@ const PACES = [
 class Traffic {
   constructor(serverless) {
     const { service } = serverless;
-    const shifted = () =>
-      Object.entries(service.functions)
-        .filter(([, { events }]) => events.some(({ http }) => http))
-        .map(([name, definition]) => ({ name, definition, id: capitalized(name) }));
 
     const aim = () => {
       const { traffic } = service.custom;
@@ -34,20 +31,21 @@ class Traffic {
           'INVALID_TRAFFIC',
         );
       // Events call the alias. osls sets this property itself for functions with provisioned concurrency.
-      for (const { definition, id } of shifted()) definition.targetAlias = { name: 'live', logicalId: `${id}Live` };
+      for (const { definition, id } of functionsOfApi(service))
+        definition.targetAlias = { name: 'live', logicalId: `${id}Live` };
     };
 
     const finish = () => {
       const template = service.provider.compiledCloudFormationTemplate;
       const { Resources } = template;
-      for (const { definition, id } of shifted()) renameVersion(template, definition, id);
+      for (const { definition, id } of functionsOfApi(service)) renameVersion(template, definition, id);
       // Replaces the environment of the other functions, because the check needs no table.
       Resources.CheckLambdaFunction.Properties.Environment = {
         Variables: Object.fromEntries(
-          shifted().map(({ name, definition }) => [variable(name), { Ref: definition.versionLogicalId }]),
+          functionsOfApi(service).map(({ name, definition }) => [variable(name), { Ref: definition.versionLogicalId }]),
         ),
       };
-      for (const { definition, id } of shifted()) {
+      for (const { definition, id } of functionsOfApi(service)) {
         Resources[`${id}Live`] = alias(id, definition);
         Resources[`${id}Traffic`] = group(definition.name, service.custom.traffic);
       }
@@ -61,9 +59,6 @@ class Traffic {
   }
 }
 
-// As osls names its resources.
-const capitalized = (name) =>
-  (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('-', 'Dash').replaceAll('_', 'Underscore');
 const variable = (name) => name.toUpperCase().replaceAll('-', '_');
 
 // CloudFormation publishes a version when its name is new. osls derives the name from the function before it sets the

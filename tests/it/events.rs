@@ -277,7 +277,7 @@ async fn an_event_of_another_kind_is_an_error() {
     let products = &products().await;
     let alb = r#"{"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/b"}},"httpMethod":"GET","path":"/","queryStringParameters":{},"headers":{"host":"a"},"body":"","isBase64Encoded":false}"#;
     let s3 = r#"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"canary"}}}]}"#;
-    for function in [Function::Create, Function::Find] {
+    for function in Function::ALL {
         for event in [
             alb,
             s3,

@@ -25,7 +25,7 @@ class Operations:
         stage = {"STAGE": "DEV", "PIPELINE_STAGE": "Deploy"}
         body = self.aws.call(root_of(TARGET), "cloudwatch", "get_dashboard", DashboardName=SERVICE)["DashboardBody"]
         expect(
-            f'"FunctionName","{SERVICE}-create"' in body and "${" not in body,
+            f'"FunctionName","{SERVICE}-create"' in body and "${" not in body.replace("${PROP(", ""),
             "the dashboard names the deployed functions",
         )
         self.report.detail(f"the dashboard {SERVICE} has {len(json.loads(body)['widgets'])} parts")

@@ -3,7 +3,7 @@
 use local::{Function, LocalDynamoDb};
 use tests::{Faulty, WrongClock, echo, hold, products_at, share};
 
-use super::{body, call};
+use super::{body, call, reads};
 
 /// A thawed sandbox signs with a stale time until its clock is corrected: before a call, during it,
 /// or not at all.
@@ -25,7 +25,7 @@ async fn a_clock_that_jumps_is_detected_and_corrected() {
     ) -> Result<(), String> {
         let sent = echo(id);
         let healthy = &products_at(&dynamodb.url());
-        if matches!(function, Function::Find) {
+        if reads(function) {
             call(Function::Create, healthy, &sent).await;
         }
         let clock = WrongClock::default();
@@ -41,12 +41,9 @@ async fn a_clock_that_jumps_is_detected_and_corrected() {
         let before = faulty.calls();
         let response = call(function, &products, &sent).await;
         let calls = faulty.calls() - before;
-        let expected = match function {
-            Function::Create => 201,
-            Function::Find => 200,
-        };
+        let expected = if reads(function) { 200 } else { 201 };
         let kept = call(Function::Find, healthy, &sent).await;
-        let writes = usize::from(matches!(function, Function::Create));
+        let writes = usize::from(!reads(function));
         if response["statusCode"] == expected
             && body(&kept) == sent
             && faulty.writes() == writes
@@ -77,7 +74,7 @@ async fn a_clock_that_jumps_is_detected_and_corrected() {
         for round in 0..share(20) {
             for seconds in [-size, size] {
                 for corrected in [Corrected::Never, Corrected::Before, Corrected::During] {
-                    for function in [Function::Create, Function::Find] {
+                    for function in Function::ALL {
                         cases += 1;
                         let id = format!("{seconds}-{corrected:?}-{function:?}-{round}");
                         let run = run(&dynamodb, function, seconds, corrected, &id);

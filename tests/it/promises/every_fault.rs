@@ -7,7 +7,7 @@ use local::{Function, LocalDynamoDb};
 use tests::{ALWAYS, Fault, Faulty, echo, hold, product, products_at, share};
 use tokio::time::Instant;
 
-use super::{body, call, is_at_the_deadline};
+use super::{body, call, is_at_the_deadline, reads};
 
 /// The required outcome of a call that meets a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ async fn run(
     let id = format!("{fault:?}-{function:?}-{times}-{round}").replace(['(', ')', '"'], "-");
     let sent = echo(&id);
     let healthy = &products_at(&dynamodb.url());
-    let stored_before = matches!(function, Function::Find);
+    let stored_before = reads(function);
     if stored_before {
         call(Function::Create, healthy, &sent).await;
     }
@@ -144,7 +144,7 @@ fn equal<T: Debug + PartialEq>(
     }
 }
 
-/// Each fault, for create and find, on the first request to DynamoDB, on the first two, and on all.
+/// Each fault, for each function, on the first request to DynamoDB, on the first two, and on all.
 async fn nothing_is_lost_or_changed(faults: impl Iterator<Item = Fault>) {
     let rounds = share(20);
     let dynamodb = &LocalDynamoDb::start(None).await.expect("DynamoDB starts");
@@ -152,7 +152,7 @@ async fn nothing_is_lost_or_changed(faults: impl Iterator<Item = Fault>) {
         let mut cases = 0;
         let mut failures = Vec::new();
         for round in 0..rounds {
-            for function in [Function::Create, Function::Find] {
+            for function in Function::ALL {
                 for times in [1, 2, ALWAYS] {
                     cases += 1;
                     failures.extend(run(dynamodb, fault, function, times, round).await.err());

@@ -13,14 +13,21 @@ use serde_json::{Value, json};
 use tests::Lambda;
 use tokio::net::TcpListener;
 
-/// The new versions of a release.
-pub const CREATE: &str = "arn:aws:lambda:eu-central-1:222222222222:function:catalog-create:7";
-pub const FIND: &str = "arn:aws:lambda:eu-central-1:222222222222:function:catalog-find:12";
+/// The ARN of a function's new version.
+pub fn version(function: Function) -> String {
+    let name = format!("{function:?}").to_lowercase();
+    format!("arn:aws:lambda:eu-central-1:222222222222:function:catalog-{name}:7")
+}
+
+/// The variables that tell the check each function's new version.
+pub fn versions() -> [(String, String); Function::ALL.len()] {
+    Function::ALL.map(|function| (format!("{function:?}").to_uppercase(), version(function)))
+}
 
 /// A received call: its path as sent, its headers, and its body.
 pub type Call = (String, HeaderMap, Value);
 
-/// A fake Lambda and CodeDeploy on one port. Lambda runs create and find with its own DynamoDB.
+/// A fake Lambda and CodeDeploy on one port. Lambda runs the functions with its own DynamoDB.
 pub struct Aws {
     pub url: String,
     pub dynamodb: LocalDynamoDb,
@@ -89,10 +96,8 @@ impl Aws {
             ("AWS_REGION", "eu-central-1"),
             ("AWS_SECRET_ACCESS_KEY", Lambda::SECRET),
             ("AWS_SESSION_TOKEN", "token"),
-            ("CREATE", CREATE),
-            ("FIND", FIND),
         ];
-        let mut function = Lambda::start(env!("CARGO_BIN_EXE_check-release"), &variables).await;
+        let mut function = start(&variables).await;
         let hook = json!({ "DeploymentId": "d-ABC", "LifecycleEventHookExecutionId": "eyJ0" });
         let returned = function.invoke(hook.to_string()).await;
         let log = function.kill().await;
@@ -125,6 +130,16 @@ impl Aws {
     }
 }
 
+/// Starts the check with these variables, and those with the new versions.
+pub async fn start(variables: &[(&str, &str)]) -> Lambda {
+    let versions = versions();
+    let versions = versions
+        .iter()
+        .map(|(name, arn)| (name.as_str(), arn.as_str()));
+    let variables: Vec<_> = variables.iter().copied().chain(versions).collect();
+    Lambda::start(env!("CARGO_BIN_EXE_check-release"), &variables).await
+}
+
 fn note(calls: &Mutex<Vec<Call>>, uri: &Uri, headers: HeaderMap, body: &Bytes) {
     let body = serde_json::from_slice(body).expect("JSON");
     let call = (uri.path().to_owned(), headers, body);
@@ -133,11 +148,10 @@ fn note(calls: &Mutex<Vec<Call>>, uri: &Uri, headers: HeaderMap, body: &Bytes) {
 
 /// The function's result.
 async fn run(products: &ProductRepository, version: &str, event: &Bytes) -> Value {
-    let function = match version {
-        CREATE => Function::Create,
-        FIND => Function::Find,
-        _ => panic!("there is no {version}"),
-    };
+    let function = Function::ALL
+        .into_iter()
+        .find(|function| self::version(*function) == version)
+        .expect("the version of a function");
     let event = str::from_utf8(event).expect("text");
     function.invoke(products, event).await.expect("a response")
 }

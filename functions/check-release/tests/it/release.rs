@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tests::{create_event, echo, products_at};
 use tokio::process::Command;
 
-use crate::aws::{Aws, CREATE, FIND, as_it_is, failed};
+use crate::aws::{Aws, as_it_is, failed, version};
 
 #[tokio::test]
 async fn a_good_release_is_accepted() {
@@ -51,8 +51,8 @@ async fn rejected(aws: &Aws) -> String {
     assert_eq!(line["deploymentId"], "d-ABC");
     let text = |name: &str| line[name].as_str().expect("text").to_owned();
     let function = text("function");
-    let version = if function == "create" { CREATE } else { FIND };
-    assert_eq!(line["version"], version);
+    let named = format!(":catalog-{function}:7");
+    assert!(text("version").ends_with(&named), "{line}");
     let (expected, returned) = (text("expected"), text("returned"));
     format!("{function} should return {expected}, but returned {returned}\n")
 }
@@ -72,7 +72,7 @@ async fn any_wrong_response_rejects_the_release() {
     let mut transcript = String::new();
     for (part, wrong) in wrongs {
         writeln!(transcript, "{part} is {wrong}:").expect("text");
-        for bad in [CREATE, FIND] {
+        for bad in Function::ALL.map(version) {
             let wrong = wrong.clone();
             let aws = Aws::with(move |version, _, returned| {
                 if version == bad {
@@ -114,12 +114,12 @@ async fn any_wrong_response_rejects_the_release() {
 #[tokio::test]
 async fn a_function_error_rejects_the_release_immediately() {
     let mut transcript = String::new();
-    for bad in [CREATE, FIND] {
+    for (n, bad) in Function::ALL.map(version).into_iter().enumerate() {
         let aws = Aws::with(move |version, _, _| (version == bad).then(failed));
         let aws = aws.await;
         transcript += &rejected(&aws).await;
         // After the failure, nothing else was invoked.
-        assert_eq!(aws.statuses().len(), if bad == CREATE { 1 } else { 2 });
+        assert_eq!(aws.statuses().len(), n + 1);
     }
     expect![[r#"
         create should return 201, or 200, with the product, or 409, but returned the function error Unhandled: {"errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 101","errorType":"Runtime.ExitError"}
@@ -144,7 +144,7 @@ async fn if_another_product_has_the_id_a_conflict_is_correct_and_find_must_retur
     assert_eq!(aws.statuses(), [409, 200]);
 
     let mut transcript = String::new();
-    for bad in [CREATE, FIND] {
+    for bad in Function::ALL.map(version) {
         let aws = Aws::with(move |version, _, returned| {
             if version == bad {
                 let body = returned["body"].as_str().expect("text");
@@ -166,7 +166,7 @@ async fn if_another_product_has_the_id_a_conflict_is_correct_and_find_must_retur
 
 #[tokio::test]
 async fn a_503_is_retried() {
-    for unavailable in [CREATE, FIND] {
+    for unavailable in Function::ALL.map(version) {
         let aws = Aws::with(move |version, n, returned| {
             if version == unavailable && n == 1 {
                 returned["statusCode"] = 503.into();

@@ -1,9 +1,10 @@
 //! The check's requests to AWS, and the variables that it needs for them.
 
+use local::Function;
 use serde_json::{Value, json};
 use tests::{Lambda, refuses_to_start};
 
-use crate::aws::{Aws, CREATE, FIND, as_it_is};
+use crate::aws::{Aws, as_it_is, start, version, versions};
 
 #[tokio::test]
 async fn each_request_is_signed_for_its_service_and_region() {
@@ -11,15 +12,15 @@ async fn each_request_is_signed_for_its_service_and_region() {
     let (returned, _) = aws.check().await;
     assert_eq!(returned, Ok(Value::Null));
     let calls = aws.calls();
-    let path = |version: &str| {
-        let version = version.replace(':', "%3A");
-        format!("/2015-03-31/functions/{version}/invocations")
-    };
-    for ((sent, headers, _), (path, service, also)) in calls.iter().zip([
-        (path(CREATE), "lambda", ""),
-        (path(FIND), "lambda", ""),
-        ("/".to_owned(), "codedeploy", ";x-amz-target"),
-    ]) {
+    let invocations = Function::ALL.map(|function| {
+        let version = version(function).replace(':', "%3A");
+        let path = format!("/2015-03-31/functions/{version}/invocations");
+        (path, "lambda", "")
+    });
+    let report = ("/".to_owned(), "codedeploy", ";x-amz-target");
+    let expected = invocations.into_iter().chain([report]);
+    assert_eq!(calls.len(), Function::ALL.len() + 1);
+    for ((sent, headers, _), (path, service, also)) in calls.iter().zip(expected) {
         assert_eq!(*sent, path);
         assert_eq!(headers["x-amz-security-token"], "token");
         let date = headers["x-amz-date"].to_str().expect("text");
@@ -38,8 +39,7 @@ async fn each_request_is_signed_for_its_service_and_region() {
         );
         assert_eq!(signature.len(), 64);
     }
-    assert_eq!(calls.len(), 3);
-    let (_, headers, report) = &calls[2];
+    let (_, headers, report) = calls.last().expect("a report");
     assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
     assert_eq!(
         headers["x-amz-target"],
@@ -64,10 +64,8 @@ async fn an_event_that_is_not_from_codedeploy_is_an_error() {
         ("AWS_ENDPOINT_URL", aws.url.as_str()),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_SECRET_ACCESS_KEY", Lambda::SECRET),
-        ("CREATE", CREATE),
-        ("FIND", FIND),
     ];
-    let mut function = Lambda::start(env!("CARGO_BIN_EXE_check-release"), &variables).await;
+    let mut function = start(&variables).await;
     for event in ["{}", "[]", r#"{"DeploymentId":"d-ABC"}"#] {
         function.invoke(event).await.expect_err("an error");
     }
@@ -77,24 +75,27 @@ async fn an_event_that_is_not_from_codedeploy_is_an_error() {
 /// A misconfigured function exits before its first event, and says why in one sentence.
 #[test]
 fn without_its_variables_it_exits_and_says_why() {
-    let variables = [
+    let versions = versions();
+    let versions: Vec<_> = versions
+        .iter()
+        .map(|(name, arn)| (name.as_str(), arn.as_str()))
+        .collect();
+    let mut variables = vec![
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("CREATE", CREATE),
-        ("FIND", FIND),
     ];
-    for (name, value) in [
+    variables.extend(&versions);
+    let without_a_version = versions.iter().map(|(name, _)| (*name, ""));
+    for (name, value) in without_a_version.chain([
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_REGION", ""),
         ("AWS_SECRET_ACCESS_KEY", ""),
-        ("CREATE", ""),
-        ("FIND", ""),
         ("AWS_ENDPOINT_URL", "localhost:8000"),
         ("AWS_ENDPOINT_URL_LAMBDA", "localhost:8000"),
         ("AWS_ENDPOINT_URL_CODEDEPLOY", "localhost:8000"),
         ("SSL_CERT_FILE", "/no/such/file"),
-    ] {
+    ]) {
         refuses_to_start(env!("CARGO_BIN_EXE_check-release"), &variables, name, value);
     }
 }
