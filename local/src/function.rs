@@ -18,7 +18,8 @@ impl Function {
     pub const ALL: [Self; 2] = [Self::Create, Self::Find];
 
     /// The method and resource that it serves, such as `GET /product/find/{id}`.
-    pub(crate) const fn route(self) -> &'static str {
+    #[must_use]
+    pub const fn route(self) -> &'static str {
         match self {
             Self::Create => create_product::ROUTE,
             Self::Find => find_product::ROUTE,

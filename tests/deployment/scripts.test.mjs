@@ -80,7 +80,8 @@ test('each stage has its own package, with the same zips and its own role', asyn
     roles,
   );
   const [first, ...others] = states.map(hashes);
-  assert.equal(first.length, 2);
+  // check-release is not versioned.
+  assert.equal(first.length, functions.length - 1);
   for (const other of others) assert.deepEqual(other, first);
   const { stdout } = await workspace.run('bash', ['scripts/release.sh']);
   assert.equal(stdout, `${await release(workspace)}\n`);
