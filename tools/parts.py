@@ -19,6 +19,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 # Checked before the imports that older versions lack.
 if sys.version_info < (3, 11):  # noqa: UP036
@@ -70,8 +71,8 @@ class Part:
     def last(self) -> dict:
         return json.loads(self.state.read_text()) if self.state.exists() else {}
 
-    def run(self, running: dict):
-        """Sets `result` and `seconds`; the command's output goes to the log."""
+    def run(self, running: dict, interrupted: Event):
+        """Sets `result` and `seconds`; the command's output goes to the log. If interrupted, waits for its clean-up."""
         key = self.key() if self.inputs else None
         last = self.last()
         if key and last.get("key") == key:
@@ -79,7 +80,9 @@ class Part:
             return
         self.state.unlink(missing_ok=True)
         began = time.monotonic()
-        with self.log.open("w") as log:
+        # The command and all that it starts hold one end of a pipe. The other ends when they have ended.
+        ended, held = os.pipe()
+        with self.log.open("w") as log, os.fdopen(ended) as all_ended:
             # Parts that others wait for have priority. In one session, because Linux divides the processors among
             # sessions first (sched_autogroup), whatever their priorities.
             lower = ["nice"] if self.inputs else []
@@ -89,11 +92,17 @@ class Part:
                 stdout=log,
                 stderr=log,
                 process_group=0,
+                pass_fds=[held],
                 env=environment(),
             )
+            os.close(held)
             running[self.name] = process
+            if interrupted.is_set():
+                os.killpg(process.pid, signal.SIGTERM)
             code = process.wait()
             del running[self.name]
+            if interrupted.is_set():
+                all_ended.read()
         self.seconds = time.monotonic() - began
         self.result = "passed" if code == 0 else "failed"
         if code == 0:
@@ -125,6 +134,7 @@ def play(parts: list[Part], running: dict):
     by_name = {part.name: part for part in parts}
     waiting = [part for part in parts if not part.result]
     started: dict[Future, Part] = {}
+    interrupted = Event()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
             while waiting or started:
@@ -133,7 +143,7 @@ def play(parts: list[Part], running: dict):
                     if any(result in ("failed", "not run", "skipped") for result in before):
                         part.result = "not run"
                     elif len(started) < (1 if part.alone else AT_ONCE) and all(before):
-                        started[pool.submit(part.run, running)] = part
+                        started[pool.submit(part.run, running, interrupted)] = part
                     else:
                         if part.alone:
                             break
@@ -146,6 +156,7 @@ def play(parts: list[Part], running: dict):
                     future.result()
                     report(started.pop(future))
         finally:
+            interrupted.set()
             for process in list(running.values()):
                 os.killpg(process.pid, signal.SIGTERM)
 

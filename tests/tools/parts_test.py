@@ -104,11 +104,9 @@ class Parts(unittest.TestCase):
         self.assertNotIn("MAKEFLAGS", (self.folder / "target/environment").read_text())
 
     def test_interrupted_it_ends_what_it_has_started(self):
-        # The part waits for the other end of the pipe, and so does this test.
-        part = (
-            "trap 'touch target/ended' EXIT; mkfifo target/pipe; mv target/pipe target/ready; read line <target/ready"
-        )
-        (self.folder / "part.sh").write_text(part)
+        # The part waits for the other end of the pipe, and so does this test. Its clean-up outlives its shell.
+        part = "trap 'sleep 1; touch ended' EXIT; mkfifo pipe; mv pipe ready; read line <ready"
+        (self.folder / "part.sh").write_text(f"cd target; {part}")
         (self.folder / "tools/parts.toml").write_text('[prerequisites]\n[test.a]\ncommand = "bash part.sh"\n')
         # A shell without job control starts `make test &` with SIGINT ignored, which the runner would inherit.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
