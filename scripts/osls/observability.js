@@ -48,7 +48,7 @@ const throttledAlarm = ({ name, definition, id }, runbook) => ({
 });
 
 // From top to bottom: alarms, requests, functions, table, logs. CloudFormation replaces ${...}.
-function dashboard({ provider, custom }, resources, functions) {
+function dashboard({ service, provider, custom }, resources, functions) {
   const ofFunctions = (metrics) => functions.flatMap(({ name, id }) => metrics(name, `\${${id}LambdaFunction}`));
   const ofFunction = (namespace, metric, label, options) =>
     ofFunctions((name, id) => [
@@ -69,7 +69,7 @@ function dashboard({ provider, custom }, resources, functions) {
       ...row(2, {
         type: 'text',
         properties: {
-          markdown: `# ${provider.apiName.replace(/-(?=[^-]*$)/, ' ')}\nWhat an alarm means and what to do: [${custom.runbook}](${custom.runbook})`,
+          markdown: `# ${service} ${provider.stage}\nWhat an alarm means and what to do: [${custom.runbook}](${custom.runbook})`,
         },
       }),
       ...row(3, { type: 'alarm', properties: { title: 'Alarms', alarms: alarms.map((id) => `\${${id}.Arn}`) } }),

@@ -153,9 +153,8 @@ for (const stage of ['DEV', 'STAGE', 'PROD']) {
       );
       for (const [, { Properties }] of alarms) {
         const section = sections[Properties.AlarmDescription.split('#')[1]];
-        const [of] = functions.filter((name) => Properties.AlarmName.startsWith(`${name}-`));
-        const name = Properties.AlarmName.replace(of, `product-catalog-service-${stage}-FUNCTION`);
-        assert.ok(section.includes(`\`${name.replace(`product-catalog-service-${stage}-`, '…-')}\``), name);
+        const named = functions.reduce((name, each) => name.replace(`${each}-`, '…-FUNCTION-'), Properties.AlarmName);
+        assert.ok(section.includes(`\`${named.replace(`product-catalog-service-${stage}-`, '…-')}\``), named);
         for (const part of ['**Means**', '**Look**', '**Do**', '**Escalate**'])
           assert.ok(section.includes(part), `${Properties.AlarmName}: ${part}`);
       }
