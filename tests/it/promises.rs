@@ -5,11 +5,18 @@
 mod clock;
 mod every_fault;
 
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use axum::Router;
+use axum::http::StatusCode;
 use catalog::{ProductRepository, Reaction};
 use futures::future::join_all;
 use local::{Function, LocalDynamoDb};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{Fault, Faulty, create_event, echo, find_event, hold, product, products_at, share};
+use tokio::net::TcpListener;
 use tokio::time::{Duration, Instant};
 
 /// Calls a function as API Gateway does, and returns its proxy response.
@@ -84,6 +91,36 @@ async fn a_silence_of_four_seconds_is_survived() {
             "{:?}",
             start.elapsed()
         );
+    }
+}
+
+/// DynamoDB rejects the credentials, and then falls silent, until the deadline interrupts a retry.
+#[tokio::test(start_paused = true)]
+async fn credentials_are_lost_although_the_last_attempt_gets_no_response() {
+    for (code, reaction) in Reaction::BY_CODE {
+        let calls = Arc::<AtomicUsize>::default();
+        let rejects_once = Router::new().fallback(async move || {
+            if calls.fetch_add(1, SeqCst) > 0 {
+                pending::<()>().await;
+            }
+            (
+                StatusCode::BAD_REQUEST,
+                json!({ "__type": code }).to_string(),
+            )
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = tokio::spawn(async { axum::serve(listener, rejects_once).await });
+
+        let config = LocalDynamoDb::config_at(&url);
+        let products = ProductRepository::new(config, LocalDynamoDb::TABLE);
+        call(Function::Find, &products, &echo("1001")).await;
+        let of_credentials = matches!(
+            reaction,
+            Reaction::UnknownCredentials | Reaction::ExpiredCredentials
+        );
+        assert_eq!(products.lost_its_credentials(), of_credentials, "{code}");
+        server.abort();
     }
 }
 

@@ -8,7 +8,8 @@ use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
 use super::errors::{Reaction, reaction};
 
-/// Whether DynamoDB rejected the credentials of the last attempt.
+/// Whether DynamoDB rejected the credentials of the last attempt that it responded to. The other
+/// attempts say nothing about them, such as the one that a call's deadline interrupts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rejected(Arc<AtomicBool>);
 
@@ -30,11 +31,16 @@ impl Intercept for Rejected {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let rejected = matches!(
-            reaction(context.inner()),
-            Some(Reaction::UnknownCredentials | Reaction::ExpiredCredentials)
-        );
-        self.0.store(rejected, Relaxed);
+        let error = context.output_or_error().and_then(Result::err);
+        // An error without one of the operation is a network's failure, a time-out or unreadable.
+        let responded = error.is_none_or(|error| error.as_operation_error().is_some());
+        if responded {
+            let rejected = matches!(
+                reaction(context.inner()),
+                Some(Reaction::UnknownCredentials | Reaction::ExpiredCredentials)
+            );
+            self.0.store(rejected, Relaxed);
+        }
         Ok(())
     }
 }
