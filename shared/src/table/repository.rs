@@ -155,8 +155,8 @@ impl ProductRepository {
         timeout(Self::PRIMING, refused).await.ok();
     }
 
-    /// Whether DynamoDB rejected the credentials of the last attempt that it responded to: they have
-    /// expired or were revoked, and only a new process can get others.
+    /// Whether DynamoDB rejected the credentials of the last attempt that it responded to: they
+    /// have expired or were revoked, and only a new process can get others.
     #[must_use]
     pub fn lost_its_credentials(&self) -> bool {
         self.rejected.get()
