@@ -129,8 +129,10 @@ load: ## Send requests from 64 concurrent callers for a minute
 
 fuzz: build-tools ## Fuzz the functions with events for ten minutes, on a nightly toolchain
 	mkdir -p fuzz/found
-	CARGO_PROFILE_RELEASE_LTO=off RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --target-dir target/fuzz --features fuzzer --sanitizer none \
-	  event fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
+	@# Not with the link-time optimization of the functions, which takes minutes.
+	CARGO_PROFILE_RELEASE_LTO=off RUSTUP_TOOLCHAIN=nightly cargo-fuzz run \
+	  --target-dir target/fuzz --features fuzzer --sanitizer none event \
+	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
 licences: build-tools ## Check licences and sources of the crates against tools/deny.toml
 	cargo-deny --locked --config tools/deny.toml check licenses bans sources

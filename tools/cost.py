@@ -99,7 +99,8 @@ def custom_metrics() -> int:
 
 def functions() -> int:
     """The number of functions behind the API."""
-    return sum("events" in each for each in read("serverless.yml")["functions"].values())
+    functions = read("serverless.yml")["functions"].values()
+    return sum(any("http" in event for event in each.get("events", ())) for each in functions)
 
 
 def alarm_metrics() -> int:

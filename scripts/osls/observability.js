@@ -49,10 +49,10 @@ const throttledAlarm = ({ name, definition, id }, runbook) => ({
 
 // From top to bottom: alarms, requests, functions, table, logs. CloudFormation replaces ${...}.
 function dashboard({ service, provider, custom }, resources, functions) {
-  const ofFunctions = (metrics) => functions.flatMap(({ name, id }) => metrics(name, `\${${id}LambdaFunction}`));
-  const ofFunction = (namespace, metric, label, options) =>
-    ofFunctions((name, id) => [
-      [namespace, metric, 'FunctionName', id, { ...options, label: `${name} ${label}`.trim() }],
+  const ofFunctions = (namespace, metric, label, options) =>
+    functions.map(({ name, id }) => [
+      ...[namespace, metric, 'FunctionName', `\${${id}LambdaFunction}`],
+      { ...options, label: `${name} ${label}`.trim() },
     ]);
   const ofApi = (metric, options) => ['AWS/ApiGateway', metric, 'ApiName', provider.apiName, 'Stage', STAGE, options];
   const ofTable = (metric, operation, options) => [
@@ -99,34 +99,32 @@ function dashboard({ service, provider, custom }, resources, functions) {
         graph(
           'Responses of the functions',
           // Finds every outcome that a function has logged in the last two weeks.
-          ofFunctions((name, id) => [
-            [
-              {
-                expression: `SEARCH('{ProductCatalog,FunctionName,Outcome} MetricName="Requests" FunctionName="${id}"', 'Sum', 60)`,
-                label: `${name} \${!PROP('Dim.Outcome')}`,
-              },
-            ],
+          functions.map(({ name, id }) => [
+            {
+              expression: `SEARCH('{ProductCatalog,FunctionName,Outcome} MetricName="Requests" FunctionName="\${${id}LambdaFunction}"', 'Sum', 60)`,
+              label: `${name} \${!PROP('Dim.Outcome')}`,
+            },
           ]),
         ),
         graph('Latency of the functions, in ms', [
-          ...ofFunction('ProductCatalog', 'Latency', 'p50', { stat: 'p50' }),
-          ...ofFunction('ProductCatalog', 'Latency', 'p99', { stat: 'p99' }),
+          ...ofFunctions('ProductCatalog', 'Latency', 'p50', { stat: 'p50' }),
+          ...ofFunctions('ProductCatalog', 'Latency', 'p99', { stat: 'p99' }),
         ]),
       ),
       ...row(
         6,
-        graph('Cold starts', ofFunction('ProductCatalog', 'ColdStarts', '')),
+        graph('Cold starts', ofFunctions('ProductCatalog', 'ColdStarts', '')),
         graph('Crashes, timeouts and throttles of the functions', [
-          ...ofFunction('AWS/Lambda', 'Errors', 'crashed or timed out'),
-          ...ofFunction('AWS/Lambda', 'Throttles', 'throttled'),
+          ...ofFunctions('AWS/Lambda', 'Errors', 'crashed or timed out'),
+          ...ofFunctions('AWS/Lambda', 'Throttles', 'throttled'),
         ]),
-        graph('Concurrent executions', ofFunction('AWS/Lambda', 'ConcurrentExecutions', '', { stat: 'Maximum' })),
+        graph('Concurrent executions', ofFunctions('AWS/Lambda', 'ConcurrentExecutions', '', { stat: 'Maximum' })),
       ),
       ...row(
         6,
         graph('Latency of DynamoDB, in ms', [
           // How long a function waits, retries included, next to DynamoDB's own latency of a single request.
-          ...ofFunction('ProductCatalog', 'DynamoDBLatency', 'p99, with retries', { stat: 'p99' }),
+          ...ofFunctions('ProductCatalog', 'DynamoDBLatency', 'p99, with retries', { stat: 'p99' }),
           ofTable('SuccessfulRequestLatency', 'PutItem', { stat: 'Average', label: 'write' }),
           ofTable('SuccessfulRequestLatency', 'GetItem', { stat: 'Average', label: 'read' }),
         ]),
@@ -135,7 +133,7 @@ function dashboard({ service, provider, custom }, resources, functions) {
           ofTable('ThrottledRequests', 'GetItem', { label: 'reads throttled' }),
           ofTable('SystemErrors', 'PutItem', { label: 'writes failed' }),
           ofTable('SystemErrors', 'GetItem', { label: 'reads failed' }),
-          ...ofFunction('ProductCatalog', 'DynamoDBRetries', 'retried'),
+          ...ofFunctions('ProductCatalog', 'DynamoDBRetries', 'retried'),
         ]),
         graph('Consumed capacity of the table', [
           ofTable('ConsumedWriteCapacityUnits', undefined, { label: 'write units' }),
@@ -174,7 +172,11 @@ const graph = (title, metrics, alarm) => ({
   type: 'metric',
   properties: {
     title,
-    ...{ region: '${AWS::Region}', view: 'timeSeries', period: 60, stat: 'Sum', yAxis: { left: { min: 0 } } },
+    region: '${AWS::Region}',
+    view: 'timeSeries',
+    period: 60,
+    stat: 'Sum',
+    yAxis: { left: { min: 0 } },
     metrics,
     ...(alarm && { annotations: { horizontal: [{ label: 'Alarm', value: alarm.Properties.Threshold }] } }),
   },

@@ -22,7 +22,6 @@ const PACES = [
 class Traffic {
   constructor(serverless) {
     const { service } = serverless;
-
     const aim = () => {
       const { traffic } = service.custom;
       if (!PACES.includes(traffic))
@@ -38,14 +37,15 @@ class Traffic {
     const finish = () => {
       const template = service.provider.compiledCloudFormationTemplate;
       const { Resources } = template;
-      for (const { definition, id } of functionsOfApi(service)) renameVersion(template, definition, id);
+      const functions = functionsOfApi(service);
+      for (const { definition, id } of functions) renameVersion(template, definition, id);
       // Replaces the environment of the other functions, because the check needs no table.
       Resources.CheckLambdaFunction.Properties.Environment = {
         Variables: Object.fromEntries(
-          functionsOfApi(service).map(({ name, definition }) => [variable(name), { Ref: definition.versionLogicalId }]),
+          functions.map(({ name, definition }) => [variable(name), { Ref: definition.versionLogicalId }]),
         ),
       };
-      for (const { definition, id } of functionsOfApi(service)) {
+      for (const { definition, id } of functions) {
         Resources[`${id}Live`] = alias(id, definition);
         Resources[`${id}Traffic`] = group(definition.name, service.custom.traffic);
       }

@@ -301,12 +301,16 @@ const resolved = (text, resources) =>
   });
 
 const SEARCH = /^SEARCH\('\{(\w+),FunctionName,(\w+)\} MetricName="(\w+)" FunctionName="([^"]+)"', 'Sum', 60\)$/;
-/** The metrics of a widget, and those that a search finds, but no results of other expressions. */
+/**
+ * The metrics of a widget, and those that a search finds, but no results of other expressions. A search finds every value
+ * of its second dimension, for which its label stands here.
+ */
 function metricsOf(lines) {
   return lines.flatMap((line) => {
-    if (line[0].expression) {
-      const [, namespace, other, name, FunctionName] = SEARCH.exec(line[0].expression) ?? [];
-      return namespace ? [{ namespace, name, dimensions: { FunctionName, [other]: 'any' } }] : [];
+    const [{ expression, label }] = line;
+    if (expression) {
+      const [, namespace, second, name, FunctionName] = SEARCH.exec(expression) ?? [];
+      return namespace ? [{ namespace, name, dimensions: { FunctionName, [second]: label } }] : [];
     }
     const [namespace, name, ...dimensions] = line.filter((part) => typeof part === 'string');
     const pairs = dimensions.flatMap((part, i) => (i % 2 ? [] : [[part, dimensions[i + 1]]]));
@@ -329,7 +333,7 @@ function known({ namespace, name, dimensions }, resources) {
         .flat()
         .map((action) => action.replace('dynamodb:', '')),
     ),
-    Outcome: ['any'],
+    Outcome: [`${FunctionName?.split('-').at(-1)} \${PROP('Dim.Outcome')}`],
     Stage: values('AWS::ApiGateway::Stage', 'StageName'),
     TableName: values('AWS::DynamoDB::Table', 'TableName'),
   };

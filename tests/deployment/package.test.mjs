@@ -349,6 +349,11 @@ test('traffic shifts to an added function, and the check gets it, without other 
   const { Resources } = await workspace.template('PROD');
   const { Variables } = Resources.CheckLambdaFunction.Properties.Environment;
   assert.deepEqual(Object.keys(Variables).slice(0, 3), ['LIST_ALL', 'CREATE', 'FIND']);
+  const aliases = Object.values(Resources).filter(({ Type }) => Type === 'AWS::Lambda::Alias');
+  assert.deepEqual(
+    Object.values(Variables).map(({ Ref }) => Ref),
+    aliases.map(({ Properties }) => Properties.FunctionVersion['Fn::GetAtt'][0]),
+  );
   const { FunctionName, FunctionVersion } = Resources.ListDashallLive.Properties;
   assert.deepEqual(FunctionName, { Ref: 'ListDashallLambdaFunction' });
   assert.deepEqual(FunctionVersion, { 'Fn::GetAtt': [Variables.LIST_ALL.Ref, 'Version'] });

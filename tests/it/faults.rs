@@ -32,7 +32,7 @@ cache-control: no-store
 "#;
 
 /// Serves `app` on a free port, and returns its URL.
-async fn serve(app: Router) -> String {
+pub async fn serve(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async { axum::serve(listener, app).await });

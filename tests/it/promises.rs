@@ -16,8 +16,9 @@ use futures::future::join_all;
 use local::{Function, LocalDynamoDb};
 use serde_json::{Value, json};
 use tests::{Fault, Faulty, create_event, echo, find_event, hold, product, products_at, share};
-use tokio::net::TcpListener;
 use tokio::time::{Duration, Instant};
+
+use crate::faults::serve;
 
 /// Calls a function as API Gateway does, and returns its proxy response.
 async fn call(function: Function, products: &ProductRepository, product: &Value) -> Value {
@@ -108,11 +109,7 @@ async fn credentials_are_lost_although_the_last_attempt_gets_no_response() {
                 json!({ "__type": code }).to_string(),
             )
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let server = tokio::spawn(async { axum::serve(listener, rejects_once).await });
-
-        let config = LocalDynamoDb::config_at(&url);
+        let config = LocalDynamoDb::config_at(&serve(rejects_once).await);
         let products = ProductRepository::new(config, LocalDynamoDb::TABLE);
         call(Function::Find, &products, &echo("1001")).await;
         let of_credentials = matches!(
@@ -120,7 +117,6 @@ async fn credentials_are_lost_although_the_last_attempt_gets_no_response() {
             Reaction::UnknownCredentials | Reaction::ExpiredCredentials
         );
         assert_eq!(products.lost_its_credentials(), of_credentials, "{code}");
-        server.abort();
     }
 }
 

@@ -32,7 +32,7 @@ impl Intercept for Rejected {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let error = context.output_or_error().and_then(Result::err);
-        // An error without one of the operation is a network's failure, a time-out or unreadable.
+        // A network failure, a time-out and an unreadable response are not errors of the operation.
         let responded = error.is_none_or(|error| error.as_operation_error().is_some());
         if responded {
             let rejected = matches!(

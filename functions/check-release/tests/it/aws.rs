@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,13 +15,25 @@ use tokio::net::TcpListener;
 
 /// The ARN of a function's new version.
 pub fn version(function: Function) -> String {
-    let name = format!("{function:?}").to_lowercase();
+    arn(&format!("{function:?}").to_lowercase())
+}
+
+/// The ARN of the new version of the function with this name in serverless.yml.
+pub fn arn(name: &str) -> String {
     format!("arn:aws:lambda:eu-central-1:222222222222:function:catalog-{name}:7")
 }
 
 /// The variables that tell the check each function's new version.
-pub fn versions() -> [(String, String); Function::ALL.len()] {
+pub static VERSIONS: LazyLock<[(String, String); Function::ALL.len()]> = LazyLock::new(|| {
     Function::ALL.map(|function| (format!("{function:?}").to_uppercase(), version(function)))
+});
+
+/// These variables and [`VERSIONS`].
+pub fn with_versions<'a>(variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let versions = VERSIONS
+        .iter()
+        .map(|(name, arn)| (name.as_str(), arn.as_str()));
+    variables.iter().copied().chain(versions).collect()
 }
 
 /// A received call: its path as sent, its headers, and its body.
@@ -130,13 +142,9 @@ impl Aws {
     }
 }
 
-/// Starts the check with these variables, and those with the new versions.
+/// Starts the check with these variables and [`VERSIONS`].
 pub async fn start(variables: &[(&str, &str)]) -> Lambda {
-    let versions = versions();
-    let versions = versions
-        .iter()
-        .map(|(name, arn)| (name.as_str(), arn.as_str()));
-    let variables: Vec<_> = variables.iter().copied().chain(versions).collect();
+    let variables = with_versions(variables);
     Lambda::start(env!("CARGO_BIN_EXE_check-release"), &variables).await
 }
 

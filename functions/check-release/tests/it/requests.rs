@@ -4,7 +4,7 @@ use local::Function;
 use serde_json::{Value, json};
 use tests::{Lambda, refuses_to_start};
 
-use crate::aws::{Aws, as_it_is, start, version, versions};
+use crate::aws::{Aws, VERSIONS, as_it_is, start, version, with_versions};
 
 #[tokio::test]
 async fn each_request_is_signed_for_its_service_and_region() {
@@ -75,18 +75,12 @@ async fn an_event_that_is_not_from_codedeploy_is_an_error() {
 /// A misconfigured function exits before its first event, and says why in one sentence.
 #[test]
 fn without_its_variables_it_exits_and_says_why() {
-    let versions = versions();
-    let versions: Vec<_> = versions
-        .iter()
-        .map(|(name, arn)| (name.as_str(), arn.as_str()))
-        .collect();
-    let mut variables = vec![
+    let variables = with_versions(&[
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
-    ];
-    variables.extend(&versions);
-    let without_a_version = versions.iter().map(|(name, _)| (*name, ""));
+    ]);
+    let without_a_version = VERSIONS.iter().map(|(name, _)| (name.as_str(), ""));
     for (name, value) in without_a_version.chain([
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_REGION", ""),
