@@ -1,9 +1,9 @@
 # Bare `make` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients \
-  test-cargo-lambda test-browser test-deployed test-tools lint-deployment test-deployment release rehearse reproduce \
-  bench bench-instructions bench-reproduced measure-aws profile reliability load fuzz postman secrets advisories \
-  sbom format tools build-tools pipeline-tools durations first-product cost update peers
+  test-cargo-lambda test-browser test-deployed test-tools test-parity lint-deployment test-deployment release \
+  rehearse reproduce bench bench-instructions bench-reproduced measure-aws profile reliability load fuzz postman \
+  secrets advisories sbom format tools build-tools pipeline-tools durations first-product cost update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -87,8 +87,11 @@ lint-deployment: tools ## Lint templates, packaged templates, the contract, scri
 	bash scripts/lint.sh
 
 test-deployment: tools ## Test the policies, packages and scripts of the deployment
-	$(BUILD)
 	$(NODE_TEST) 'tests/deployment/**/*.test.mjs'
+
+test-parity: build-tools ## Compare the deployed stack with the compiled code: CORS headers, metrics and log fields
+	$(BUILD)
+	$(NODE_TEST) 'tests/parity/*.test.mjs'
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 

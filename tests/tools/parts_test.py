@@ -11,6 +11,22 @@ import unittest
 
 PARTS = pathlib.Path(__file__).resolve().parents[2] / "tools/parts.py"
 
+# Takes all jobs, as Cargo does, returns them, and prints how many there are with the one that it is.
+TAKE = """
+import os
+import re
+
+tokens, returned = map(int, re.search(r"--jobserver-auth=(\\d+),(\\d+)", os.environ["CARGO_MAKEFLAGS"]).groups())
+os.set_blocking(tokens, False)
+try:
+    jobs = os.read(tokens, 1000)
+except BlockingIOError:
+    jobs = b""
+os.set_blocking(tokens, True)
+os.write(returned, jobs)
+print(len(jobs) + 1)
+"""
+
 
 class Parts(unittest.TestCase):
     def setUp(self):
@@ -36,6 +52,19 @@ class Parts(unittest.TestCase):
             self.assertIn(result, done.stdout)
             self.assertEqual((self.folder / "target/runs").read_text(), "ran\n" * runs)
         self.assertTrue(done.stdout.endswith("1 passed, 0 failed, 0 skipped\n"), done.stdout)
+
+    def test_parts_that_compile_share_a_job_for_each_processor(self):
+        (self.folder / "take.py").write_text(TAKE)
+        command = f'compiles = true\ncommand = "{sys.executable} take.py >>target/jobs"\n'
+        toml = (
+            f'[prerequisites]\n[test.first]\n{command}[test.second]\nafter = ["first"]\n{command}'
+            "[test.other]\ncommand = 'test -z \"$CARGO_MAKEFLAGS\"'\n"
+        )
+        done = self.run_parts(toml, CARGO_MAKEFLAGS="-j --jobserver-auth=100,101")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        # The first one leaves the job of the second, which starts later.
+        processors = os.cpu_count()
+        self.assertEqual((self.folder / "target/jobs").read_text(), f"{max(1, processors - 1)}\n{processors}\n")
 
     def test_a_failed_part_shows_its_output_and_keeps_back_what_needs_it(self):
         toml = (
@@ -77,17 +106,17 @@ class Parts(unittest.TestCase):
         done = self.run_parts(toml)
         self.assertEqual(done.returncode, 0, done.stdout)
 
-    def test_a_part_that_others_wait_for_has_priority(self):
+    def test_parts_that_others_wait_for_have_priority_and_then_the_first_of_the_list(self):
         (self.folder / "part.py").write_text("import os\nprint(os.getsid(0), os.nice(0))\n")
         (self.folder / "input").touch()
-        toml = (
-            '[prerequisites]\n[test.first]\ncommand = "python3 part.py >target/first"\n'
-            '[test.last]\ncommand = "python3 part.py >target/last"\ninputs = ["input"]\n'
+        toml = "[prerequisites]\n" + "".join(
+            f'[test.{name}]\ncommand = "python3 part.py >target/{name}"\ninputs = {inputs}\n'
+            for name, inputs in (("build", []), ("second", ["input"]), ("third", ["input"]))
         )
         self.assertEqual(self.run_parts(toml).returncode, 0)
         session, nice = os.getsid(0), os.nice(0)
-        self.assertEqual((self.folder / "target/first").read_text(), f"{session} {nice}\n")
-        self.assertEqual((self.folder / "target/last").read_text(), f"{session} {min(nice + 10, 19)}\n")
+        for name, lower in (("build", 0), ("second", 6), ("third", 7)):
+            self.assertEqual((self.folder / "target" / name).read_text(), f"{session} {min(nice + lower, 19)}\n")
 
     def test_a_part_that_measures_runs_alone(self):
         toml = (

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import Cors from '../../scripts/osls/cors.js';
 import { startCatalog } from '../clients/local.mjs';
-import { rejection, Workspace } from './workspace.mjs';
+import { rejection, Workspace } from '../deployment/workspace.mjs';
 
 const SHOP = 'https://shop.example.com';
 

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { forStage, root, Workspace } from './workspace.mjs';
+import { forStage, root, Workspace } from '../deployment/workspace.mjs';
 
 const LOG = path.join(root, 'target/debug/log');
 // The functions' possible log lines: every outcome, a line with every field, and a panic.
