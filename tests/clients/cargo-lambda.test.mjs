@@ -36,15 +36,20 @@ async function watch(test, command) {
   const watching = spawn('bash', ['-c', command], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(watching, 'exit');
   let said = '';
-  test.after(async () => {
-    process.kill(-watching.pid, 'SIGINT');
-    await Promise.race([ended, setTimeout(10_000, undefined, { ref: false })]);
+  const kill = () => {
     try {
-      // Also end whatever it has started.
+      // Also ends whatever it has started.
       process.kill(-watching.pid, 'SIGKILL');
     } catch (error) {
       assert.equal(error.code, 'ESRCH');
     }
+  };
+  // If the test itself is ended, too.
+  process.once('SIGTERM', () => process.exit(143)).once('exit', kill);
+  test.after(async () => {
+    process.kill(-watching.pid, 'SIGINT');
+    await Promise.race([ended, setTimeout(10_000, undefined, { ref: false })]);
+    kill();
   });
   await new Promise((ready, failed) => {
     for (const stream of [watching.stdout, watching.stderr]) {

@@ -1,9 +1,14 @@
 """ministack, extended by Lambda's log format: as JSON, if the function asks for it, and in streams with the function's
 name, if the log group is not its own. A cold start has an init of 12.5 ms. It also gives CreateFunction a
-resource in IAM.
+resource in IAM. When its standard input ends, because the test is over or was killed, it ends with all that it has
+started.
 """
 
 import json
+import os
+import signal
+import sys
+from threading import Thread
 
 from ministack.app import main
 from ministack.core import iam_actions
@@ -44,6 +49,12 @@ def resource_of_create_function_too(service: str, method: str, path: str, header
     return resource_of(service, method, path, headers, body, *rest, **options)
 
 
+def end_with_the_test():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+
+
 lambda_svc._emit_lambda_logs = emit_as_lambda_does
 iam_actions.extract_resource_arn = resource_of_create_function_too
+Thread(target=end_with_the_test, daemon=True).start()
 main()

@@ -145,7 +145,7 @@ class OnAnEmulatedAws(unittest.TestCase):
         log = cls.enterClassContext((cls.folder / "log").open("wb"))
         command = [sys.executable, str(pathlib.Path(__file__).with_name("measure_aws_emulator.py"))]
         emulator = subprocess.Popen(
-            command, env=server, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command, env=server, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
         )
         cls.addClassCleanup(end, emulator)
         for _ in range(300):
