@@ -43,7 +43,7 @@ class Jobs:
 
     def __init__(self, builds: int):
         self.builds = builds
-        self.processors = os.cpu_count() or 1
+        self.processors = processors()
         self.pipe = os.pipe()
         self.flags = "-j --jobserver-auth={},{}".format(*self.pipe)
         os.write(self.pipe[1], b"+" * max(0, self.processors - builds))
@@ -138,6 +138,14 @@ class Part:
 def missing(programs: dict[str, str]) -> dict[str, str]:
     """The programs that are not on PATH: `a|b` is present if a or b is."""
     return {names: how for names, how in programs.items() if not any(map(shutil.which, names.split("|")))}
+
+
+def processors() -> int:
+    """Those that this process can use, as Cargo counts them: a container may have a quota."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    file = Path("/sys/fs/cgroup/cpu.max")
+    quota, period = file.read_text().split() if file.exists() else ("max", "")
+    return usable if quota == "max" else max(1, min(usable, int(quota) // int(period)))
 
 
 def environment() -> dict[str, str]:
