@@ -13,8 +13,11 @@ fi
 
 rm -rf dist
 mkdir -p dist/debug
-# CodeBuild uses a new folder for each build, which must not appear in the binaries.
-export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. -Clink-arg=-Wl,--build-id=sha1"
+# CodeBuild uses a new folder for each build, and everyone has another home: neither must appear in the binaries.
+home=${CARGO_HOME:-$HOME/.cargo}
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. --remap-path-prefix=$home=cargo -Clink-arg=-Wl,--build-id=sha1"
+# In addition to CFLAGS, which are in .cargo/config.toml.
+export "CFLAGS_${architecture/arm64/aarch64}_unknown_linux_gnu=-ffile-prefix-map=$home=cargo"
 # cargo-lambda starts `python3 -m ziglang` twice for each C file, unless it finds no Python: then it starts zig itself,
 # which saves an eighth of the time to compile C.
 export CARGO_ZIGBUILD_PYTHON_PATH=none
