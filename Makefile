@@ -182,7 +182,6 @@ pipeline-tools: .venv/pipeline ## Install what the pipeline's Build needs, and n
 # Only wheels: building a tool from source can download anything.
 .venv/pipeline: pipeline/requirements.txt | .venv/bin/pip
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $<
-	cd .venv/bin && ln -sf ../lib/python3*/site-packages/ziglang/zig zig
 	touch $@
 
 .venv/bin/uv: tools/uv.txt | .venv/bin/pip

@@ -18,9 +18,10 @@ home=${CARGO_HOME:-$HOME/.cargo}
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. --remap-path-prefix=$home=cargo -Clink-arg=-Wl,--build-id=sha1"
 # In addition to CFLAGS, which are in .cargo/config.toml.
 export "CFLAGS_${architecture/arm64/aarch64}_unknown_linux_gnu=-ffile-prefix-map=$home=cargo"
-# cargo-lambda starts `python3 -m ziglang` twice for each C file, unless it finds no Python: then it starts zig itself,
-# which saves an eighth of the time to compile C.
-export CARGO_ZIGBUILD_PYTHON_PATH=none
+# Otherwise, cargo-lambda would start `python3 -m ziglang` twice for each C file, and compile C an eighth slower. It uses
+# the path only if it finds no Python.
+zig=(.venv/lib/python3*/site-packages/ziglang/zig)
+export CARGO_ZIGBUILD_PYTHON_PATH=none CARGO_ZIGBUILD_ZIG_PATH="$PWD/${zig[0]}"
 # Rust's own objcopy, because the system's supports only the system's architecture.
 sysroot=$(rustc --print sysroot)
 programs=("$sysroot"/lib/rustlib/*/bin/rust-objcopy)

@@ -45,8 +45,9 @@ class Jobs:
         self.builds = builds
         self.processors = processors()
         self.pipe = os.pipe()
-        self.flags = "-j --jobserver-auth={},{}".format(*self.pipe)
-        os.write(self.pipe[1], b"+" * max(0, self.processors - builds))
+        tokens, returned = self.pipe
+        self.flags = f"-j --jobserver-auth={tokens},{returned}"
+        os.write(returned, b"+" * max(0, self.processors - builds))
 
     def end(self):
         """Gives the job of a build that has ended to the others."""
@@ -70,7 +71,7 @@ class Part:
     alone: bool = False
     # Whether it compiles with Cargo, beside others that do.
     compiles: bool = False
-    # Its place in the list.
+    # Its place in the list, from 0.
     place: int = 0
     result: str = ""
     seconds: float = 0.0
@@ -141,7 +142,7 @@ def missing(programs: dict[str, str]) -> dict[str, str]:
 
 
 def processors() -> int:
-    """Those that this process can use, as Cargo counts them: a container may have a quota."""
+    """How many this process can use, as Cargo counts them: a container may have a quota."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     file = Path("/sys/fs/cgroup/cpu.max")
     quota, period = file.read_text().split() if file.exists() else ("max", "")
@@ -150,8 +151,8 @@ def processors() -> int:
 
 def environment() -> dict[str, str]:
     """Our environment, without the job server of a parent `make -j`, whose pipes are closed here."""
-    make = ("CARGO_MAKEFLAGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-    return {name: value for name, value in os.environ.items() if name not in make}
+    of_make = ("CARGO_MAKEFLAGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    return {name: value for name, value in os.environ.items() if name not in of_make}
 
 
 def load(plan: str) -> tuple[dict[str, str], list[Part]]:

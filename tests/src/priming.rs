@@ -41,9 +41,9 @@ pub async fn primed(binary: &str, event: &str) -> (String, [u64; 3]) {
     )
 }
 
-/// Starts the binary over the DynamoDB at `url`, which reports its calls; returns it with its first
-/// call. On a busy machine, the time for priming can expire before the request arrives: another
-/// start sends another one.
+/// Starts the binary over the DynamoDB at `url`, which reports its calls, and returns it with its
+/// first call. On a busy machine, the time for priming can expire before the request arrives: then,
+/// another start sends another one.
 async fn started(
     binary: &str,
     url: &str,
