@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws a summary of a rehearsal's output: make rehearse | scripts/picture.py docs/rehearsal.svg"""
+"""Draws a summary of what `make rehearse` printed: scripts/picture.py docs/rehearsal.svg <output"""
 
 import io
 import re

@@ -11,12 +11,13 @@ import standins
 from aws import ARCHITECTURE, NAME, ROOT, STAGES, TOOLS, Aws, Failed, expect, root_of
 from client import Client
 from codepipeline import CodePipeline
-from guide import Guide
+from guide import GUIDE, Guide, is_complete
 from operations import RUNBOOK
 from received import RECEIVED
 from report import Report
 
-# The sections whose commands only a full rehearsal runs.
+# The sections whose commands only this rehearsal runs, the second ones only in full.
+SECTIONS = ("2. The pipeline, in the tools account", "6. Approve", "7. Be told when something is wrong")
 IN_FULL = ("A stopped release",)
 
 
@@ -52,6 +53,9 @@ class Promotion:
             self.roll_back()
             self.other_zips()
             self.remove()
+        sections = SECTIONS + (IN_FULL if is_full else ())
+        if is_complete(self.guide.ran, (GUIDE, RUNBOOK), sections.__contains__):
+            self.report.say("\nEvery command for several stages was run.")
 
     def set_up(self):
         self.report.step("Tools account: create the pipeline; in each stage's account, its roles")

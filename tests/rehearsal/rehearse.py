@@ -5,9 +5,10 @@ push's event, CodePipeline's stages, CodeBuild's builds. Everything else is real
 twentieth of the time, and one process performs the AWS CLI's calls. With RECEIVED=1, as in `make test`, the builds
 reuse what was installed, tested and built in this folder. The first part has a pipeline for one stage, the
 second one a pipeline for three (promotion.py), of which `make test` runs only the beginning. ONLY=1 or ONLY=3 runs one
-of them.
+of them, also beside the other.
 """
 
+import contextlib
 import fcntl
 import os
 import pathlib
@@ -20,7 +21,7 @@ from aws import ARCHITECTURE, REGION, ROOT, SERVICE, SHIFT_MINUTE, TARGET, TOOLS
 from codepipeline import CodePipeline
 from guide import GUIDE, Guide, is_complete
 from operations import MIGRATION, RUNBOOK, Operations
-from promotion import IN_FULL, Promotion
+from promotion import IN_FULL, SECTIONS, Promotion
 from received import REPEATED
 from report import Report
 from stories import ORIGIN, Stories
@@ -157,6 +158,8 @@ class Rehearsal:
             expect(self.aws.stacks(account) == [], f"no stack is left in {account}")
         self.report.detail("no stack is left in either account")
         stories.logs_of_others()
+        if is_complete(self.guide.ran, (GUIDE, RUNBOOK, MIGRATION), lambda title: title not in SECTIONS + IN_FULL):
+            self.report.say("\nEvery command of the guide, the runbook and the migration was run for one stage.")
 
     def keep(self):
         curl = f'curl --cacert {self.aws.ca} --connect-to "::127.0.0.1:{self.aws.port}"'
@@ -174,21 +177,28 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
+# By ONLY.
+PARTS = {"1": Rehearsal, "3": Promotion}
+
+
 def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     # Its logs and builds; another folder for one that runs beside it.
     work = pathlib.Path(sys.argv[1]) if sys.argv[1:] else ROOT / "target/rehearsal"
     work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as lock:
+    chosen = [name for name in PARTS if os.environ.get("ONLY", name) == name]
+    with contextlib.ExitStack() as locks:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for name in chosen:
+                lock = locks.enter_context((work / f"lock-{name}").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"Another rehearsal runs in {work}: wait for its end.", file=sys.stderr)
             return 1
         with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
             parts = []
             try:
-                rehearse(pathlib.Path(folder), work, parts)
+                rehearse(pathlib.Path(folder), work, [PARTS[name] for name in chosen], parts)
                 return 0
             except Failed as failed:
                 print(f"\nThe rehearsal failed: {failed}", file=sys.stderr)
@@ -202,22 +212,16 @@ def main() -> int:
                     each.aws.stop()
 
 
-def rehearse(folder: pathlib.Path, work: pathlib.Path, parts: list):
+def rehearse(folder: pathlib.Path, work: pathlib.Path, kinds: list, parts: list):
     began, report = time.monotonic(), Report()
     is_full = not os.environ.get("RECEIVED")
-    kinds = {"1": Rehearsal, "3": Promotion}
-    chosen = [kind for name, kind in kinds.items() if os.environ.get("ONLY", name) == name]
     built = ROOT / "dist"  # By `make release`, until a part has built it.
-    for kind in chosen:
+    for kind in kinds:
         part = kind(folder / kind.__name__, work, report, built)
         parts.append(part)
         part.play(is_full)
         part.aws.stop()
         built = part.built
-    if len(chosen) == len(kinds) and all(map(strict, SWITCHES)):
-        ran = set().union(*(part.guide.ran for part in parts))
-        is_complete(ran, (GUIDE, RUNBOOK, MIGRATION), () if is_full else IN_FULL)
-        report.say("\nEvery command of the guide, the runbook and the migration was run.")
     report.say(NOT_SHOWN.format(architecture=ARCHITECTURE, minute=SHIFT_MINUTE))
     report.say(f"\nRehearsed in {time.monotonic() - began:.0f} s.")
 
