@@ -95,7 +95,7 @@ test-parity: build-tools ## Compare the deployed stack with the compiled code: C
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
-rehearse: tools ## Run pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, RECEIVED=1 reuses the build of `make test`, ONLY=1 or ONLY=3 runs only the pipeline for one stage or for three)
+rehearse: tools release ## Run pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, RECEIVED=1 reuses the build of `make test`, ONLY=1 or ONLY=3 runs only the pipeline for one stage or for three)
 	.venv/bin/python tests/rehearsal/rehearse.py
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)

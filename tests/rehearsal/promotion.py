@@ -22,8 +22,7 @@ IN_FULL = ("A stopped release",)
 
 
 class Promotion:
-    def __init__(self, folder: pathlib.Path, work: pathlib.Path, report: Report, built: pathlib.Path):
-        self.built = built
+    def __init__(self, folder: pathlib.Path, work: pathlib.Path, report: Report):
         work = work / "promotion"
         work.mkdir(exist_ok=True)
         self.report, self.aws = report, Aws(folder, work / "aws.log")
@@ -39,7 +38,7 @@ class Promotion:
         accounts = ", ".join(f"{stage} {account}" for stage, account in self.stages.items())
         self.report.say(f"\nOne build for several stages, on emulated AWS accounts: tools {TOOLS}, {accounts}")
         self.set_up()
-        self.builds(standins.good(self.built, 1))
+        self.builds(standins.good(1))
         if is_full:
             self.migrate()
         else:
@@ -90,7 +89,7 @@ class Promotion:
 
     def rejected(self):
         self.report.step("Push a release that the check rejects, under a client")
-        self.builds(standins.wrong(self.built, "DEV", knows_the_smoke_test=False))
+        self.builds(standins.wrong("DEV", knows_the_smoke_test=False))
         with Client(self.aws, "DEV") as client:
             output = self.fails("a release that the check rejects")
         self.report.refused("a release that the check rejects", output, "DEV, Deploy ended with exit code 1")
@@ -102,7 +101,7 @@ class Promotion:
 
     def fails_in_dev(self):
         self.report.step("Push a release that the check accepts, and whose test fails in DEV")
-        self.builds(standins.wrong(self.built, "DEV", knows_the_smoke_test=True))
+        self.builds(standins.wrong("DEV", knows_the_smoke_test=True))
         with Client(self.aws, "PROD") as client:
             output = self.fails("a release that fails in DEV")
         self.report.refused("a release whose test fails in DEV", output, "DEV, Test ended with exit code")
@@ -123,8 +122,8 @@ class Promotion:
                 self.commit(message)
                 executions.append(self.pipeline.start())
             good, bad = executions
-            good.received = receiving(standins.good(self.built, 2))
-            bad.received = receiving(standins.wrong(self.built, "PROD", knows_the_smoke_test=True))
+            good.received = receiving(standins.good(2))
+            bad.received = receiving(standins.wrong("PROD", knows_the_smoke_test=True))
             ends = self.pipeline.run_all(executions, "release")
         self.report.detail(f"PROD's client got {client}")
         expect(ends[0] == "", f"the good release reaches PROD: {ends[0]}")
@@ -157,7 +156,7 @@ class Promotion:
         self.report.step("Deploy a package with other zips than it was made for")
         folder = self.pipeline.deployable()
         project = self.pipeline.project("PROD", "Deploy")
-        standins.good(self.built, 3)(folder)
+        standins.good(3)(folder)
         before = self.aws.calls(STAGES["PROD"])
         for story, release, why in (
             ("zips of another release", self.pipeline.last.variables["Build"]["RELEASE"], "has the zips of release"),
@@ -197,7 +196,7 @@ class Promotion:
         """Deploys an earlier release to DEV: an API that calls its functions without an alias."""
         self.change("versionFunctions: true", "versionFunctions: false")
         self.change("  - ./scripts/osls/traffic.js\n", "")
-        standins.good(self.built, 0)(self.guide.clone)
+        standins.good(0)(self.guide.clone)
         (self.guide.clone / "node_modules").symlink_to(ROOT / "node_modules")
         parameters = (
             f"cfnRoleArn=arn:aws:iam::{STAGES['DEV']}:role/cf-execution-role-serverless-DEV",

@@ -5,6 +5,8 @@ import pathlib
 import shutil
 import zipfile
 
+from received import DIST
+
 # A function that responds with 500, except to requests that contain a certain word.
 WRONG = """#!/bin/sh
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
@@ -24,24 +26,24 @@ RIGHT = {
 CHOICE = "#!/bin/sh\ncase $AWS_LAMBDA_FUNCTION_NAME in {stages}) exec ./wrong ;; *) exec ./right ;; esac\n"
 
 
-def good(built: pathlib.Path, number: int):
+def good(number: int):
     """The built functions, in different zips."""
-    return lambda source: repack(built, source / "dist", {f"release-{number}": ""})
+    return lambda source: repack(source / "dist", {f"release-{number}": ""})
 
 
-def wrong(built: pathlib.Path, *stages: str, knows_the_smoke_test: bool):
+def wrong(*stages: str, knows_the_smoke_test: bool):
     """The built functions, made wrong in some stages: always, or only where the smoke test does not look."""
     script = WRONG.replace("KNOWN", "smoke-test" if knows_the_smoke_test else "nothing").replace(
         "RIGHT", json.dumps(RIGHT)
     )
     choice = CHOICE.format(stages="|".join(f"*-{stage}-*" for stage in stages))
-    return lambda source: repack(built, source / "dist", {"bootstrap": choice, "wrong": script})
+    return lambda source: repack(source / "dist", {"bootstrap": choice, "wrong": script})
 
 
-def repack(built: pathlib.Path, dist: pathlib.Path, added: dict) -> str:
+def repack(dist: pathlib.Path, added: dict) -> str:
     """Zips of the API's functions with additional files, which can replace the program."""
     dist.mkdir(exist_ok=True)
-    for path in built.glob("*.zip"):
+    for path in DIST.glob("*.zip"):
         shutil.copy2(path, dist)
         if path.name == "check-release.zip":
             continue
