@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test verify build test-rust test-api test-busy lint licences test-hostile test-clients \
   test-cargo-lambda test-browser test-deployed test-tools test-parity lint-deployment test-deployment release \
-  rehearse reproduce bench bench-instructions bench-reproduced measure-aws profile reliability load fuzz postman \
-  secrets advisories sbom format tools build-tools pipeline-tools durations first-product cost update peers
+  rehearse rehearse-stages picture reproduce bench bench-instructions bench-reproduced measure-aws profile \
+  reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations \
+  first-product cost update peers
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -95,8 +96,14 @@ test-parity: build-tools ## Compare the deployed stack with the compiled code: C
 
 release: dist/built-for-$(ARCHITECTURE) ## Build the functions as they are deployed, and zip them (ARCHITECTURE=arm64 or x86_64)
 
-rehearse: tools release ## Run pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, RECEIVED=1 reuses the build of `make test`, ONLY=1 or ONLY=3 runs only the pipeline for one stage or for three)
+rehearse: tools release ## Run pushes to master, end to end, on emulated AWS accounts (KEEP=1 keeps them running, RECEIVED=1 reuses the build of `make test`, ONLY=1 runs only the pipeline for one stage)
 	.venv/bin/python tests/rehearsal/rehearse.py
+
+rehearse-stages: tools release ## Run only the rehearsal of the pipeline for three stages
+	ONLY=3 .venv/bin/python tests/rehearsal/rehearse.py
+
+picture: tools ## Draw what both rehearsals of `make verify` have printed, into docs/rehearsal.svg
+	cat target/parts/rehearse.log target/parts/rehearse-stages.log | .venv/bin/python scripts/picture.py docs/rehearsal.svg
 
 reproduce: build-tools ## Build the zips twice, from clean, and compare them (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) bash scripts/reproduce.sh

@@ -16,22 +16,6 @@ GUIDE = "docs/deploy.md"
 REPOSITORY = "product-catalog-service"
 
 
-def is_complete(ran: set, pages: tuple, is_meant) -> bool:
-    """Checks that every command of these pages was run, in the sections whose title `is_meant`.
-
-    With a switch off, some are not run, and nothing is checked.
-    """
-    if not all(map(strict, SWITCHES)):
-        return False
-    for page in pages:
-        _, *sections = re.split(r"(?m)^## ", (ROOT / page).read_text())
-        for section in sections:
-            title = section.splitlines()[0]
-            for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
-                expect(block in ran or not is_meant(title), f"{page}, {title} was run: {block}")
-    return True
-
-
 class Guide:
     def __init__(self, aws: Aws, report: Report, accounts: dict):
         self.aws, self.report, self.folder = aws, report, aws.folder
@@ -86,6 +70,21 @@ class Guide:
         stack.write_text(text.replace("\nservice: product-catalog-service\n", f"\nservice: {NAME}\n"))
         self.in_clone("git", "add", "--all")
         self.in_clone("git", "commit", "--quiet", "--allow-empty", "--message", "The working tree")
+
+    def expect_all_run(self, commands: str, pages: tuple, is_theirs):
+        """Checks that every command of these pages was run, in the sections whose title `is_theirs`.
+
+        With a switch off, some are not run, and nothing is checked.
+        """
+        if not all(map(strict, SWITCHES)):
+            return
+        for page in pages:
+            _, *sections = re.split(r"(?m)^## ", (ROOT / page).read_text())
+            for section in sections:
+                title = section.splitlines()[0]
+                for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
+                    expect(block in self.ran or not is_theirs(title), f"{page}, {title} was run: {block}")
+        self.report.say(f"\nEvery command {commands} was run.")
 
     def replace(self, command: str, script: str):
         """Puts a script in front of a command of this machine, which it finds as $REAL."""

@@ -11,7 +11,7 @@ import standins
 from aws import ARCHITECTURE, NAME, ROOT, STAGES, TOOLS, Aws, Failed, expect, root_of
 from client import Client
 from codepipeline import CodePipeline
-from guide import GUIDE, Guide, is_complete
+from guide import GUIDE, Guide
 from operations import RUNBOOK
 from received import RECEIVED
 from report import Report
@@ -53,8 +53,7 @@ class Promotion:
             self.other_zips()
             self.remove()
         sections = SECTIONS + (IN_FULL if is_full else ())
-        if is_complete(self.guide.ran, (GUIDE, RUNBOOK), sections.__contains__):
-            self.report.say("\nEvery command for several stages was run.")
+        self.guide.expect_all_run("for several stages", (GUIDE, RUNBOOK), lambda title: title in sections)
 
     def set_up(self):
         self.report.step("Tools account: create the pipeline; in each stage's account, its roles")
