@@ -4,7 +4,7 @@
   test-cargo-lambda test-browser test-deployed test-tools test-parity lint-deployment test-deployment release \
   rehearse rehearse-stages picture reproduce bench bench-instructions bench-reproduced measure-aws profile \
   reliability load fuzz postman secrets advisories sbom format tools build-tools pipeline-tools durations \
-  first-product cost update peers
+  first-product cost update bench-build
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -112,8 +112,11 @@ bench-reproduced: ## Count the instructions of what `make reproduce ARCHITECTURE
 	$(BUILD)
 	LAMBDA_DIR=target/reproduced target/debug/instructions hold arm64
 
-bench: peers release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
-	cargo run --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench -- $(if $(ROUNDS),--rounds $(ROUNDS),--write)
+# ROUNDS is for a quick look.
+BENCH := --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench
+
+bench: bench-build release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
+	cargo run $(BENCH) -- $(if $(ROUNDS),--rounds $(ROUNDS),--write)
 
 measure-aws: build-tools ## Measure a deployed stage on AWS: docs/performance.md (URL=https://..., STAGE=DEV; PRODUCT=id, STARTS=20, OUTPUT=file)
 	@python3 scripts/measure-aws.py "$(or $(URL),$(error URL is missing))" "$(or $(STAGE),$(error STAGE is missing))" \
@@ -131,7 +134,7 @@ profile: build-tools ## Write Callgrind profiles of create-product and find-prod
 	LAMBDA_DIR=target/profile target/debug/instructions profile target/profile
 
 reliability: release ## Test every promise in full, on the release binaries; write docs/reliability.md
-	bash tests/reliability.sh
+	$(LINTING:cargo=) bash tests/reliability.sh
 
 load: ## Send requests from 64 concurrent callers for a minute
 	$(BUILD)
@@ -139,8 +142,8 @@ load: ## Send requests from 64 concurrent callers for a minute
 
 fuzz: build-tools ## Fuzz the functions with events for ten minutes, on a nightly toolchain
 	mkdir -p fuzz/found
-	@# Not with the link-time optimization of the functions, which takes minutes.
-	CARGO_PROFILE_RELEASE_LTO=off RUSTUP_TOOLCHAIN=nightly cargo-fuzz run \
+	@# Half of the functions' optimization, because the compilation takes longer than the fuzzing.
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 RUSTUP_TOOLCHAIN=nightly cargo-fuzz run \
 	  --target-dir target/fuzz --features fuzzer --sanitizer none event \
 	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
@@ -215,7 +218,8 @@ node_modules/installed: package.json package-lock.json .npmrc .venv/installed
 PEER = cd / && RUSTUP_TOOLCHAIN=$(shell sed -n 's/^channel = //p' rust-toolchain.toml) CARGO_TARGET_DIR=$(CURDIR)/target/peers$(1) \
   cargo lambda build --release --locked --manifest-path $(CURDIR)/bench/peers
 
-peers: .venv/installed target/peers/python/installed target/peers/node/installed
+bench-build: .venv/installed target/peers/python/installed target/peers/node/installed ## Build what `make bench` runs, except the release
+	cargo build $(BENCH)
 	$(PEER)/documentation/Cargo.toml
 	export AWS_LC_SYS_NO_JITTER_ENTROPY=1 && $(call PEER,/one-line)/documentation/Cargo.toml
 	$(PEER)/hello/Cargo.toml
