@@ -22,13 +22,13 @@ ARCHITECTURE ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 SERVICE ?= $(shell sed -n 's/^service: //p' serverless.yml)
 
 # Clippy's driver lints the workspace while it compiles. `cargo clippy` would compile every dependency again.
-LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings cargo
+LINTING := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings
 
 # More files at a time than processors: most tests wait for a program that they have started.
 NODE_TEST := node --test --test-concurrency=4
 
 # Everything that the tests run. Other packages or targets would have different features, and recompile the dependencies.
-BUILD := $(LINTING) build --quiet --workspace --lib --bins --tests --locked
+BUILD := $(LINTING) cargo build --quiet --workspace --lib --bins --tests --locked
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ lint: build-tools ## Check the Rust code's format and look for unused dependenci
 	cargo-shear --deny-warnings --locked
 
 test-rust: .venv/pipeline ## Run every Rust test
-	$(LINTING) nextest run --config-file tools/nextest.toml --ignore-default-filter --workspace --locked
+	$(LINTING) cargo nextest run --config-file tools/nextest.toml --ignore-default-filter --workspace --locked
 
 test-api: .venv/pipeline ## Run the fast subset of the Rust tests, as each deployment does, and report it as JUnit
 	cargo nextest run --config-file tools/nextest.toml --workspace --locked
@@ -79,7 +79,7 @@ test-browser: build-tools ## Open the page at /docs, and a page of another origi
 	node --test tests/clients/reference.test.mjs tests/clients/foreign-page.test.mjs
 
 test-deployed: ## Check a deployed API against the contract (CATALOG_URL=https://...; signs with AWS credentials in the environment)
-	$(LINTING) test --workspace --locked --test it -- contract:: --ignored
+	$(LINTING) cargo test --workspace --locked --test it -- contract:: --ignored
 
 test-tools: build-tools ## Test tools/, the pipeline's lock file, `make measure-aws`, and that docs/cost.md is current
 	python3 -m unittest discover --start-directory tests/tools --pattern '*_test.py'
@@ -112,7 +112,7 @@ bench-reproduced: ## Count the instructions of what `make reproduce ARCHITECTURE
 	$(BUILD)
 	LAMBDA_DIR=target/reproduced target/debug/instructions hold arm64
 
-# ROUNDS is for a quick look.
+# A quick look, with ROUNDS, does without the optimized profile, which takes minutes to compile.
 BENCH := --quiet $(if $(ROUNDS),,--profile measure) --locked --package bench --bin bench
 
 bench: bench-build release ## Compare cold starts and calls with other implementations; write docs/performance.md (ROUNDS=1: one minute, and print)
@@ -134,7 +134,7 @@ profile: build-tools ## Write Callgrind profiles of create-product and find-prod
 	LAMBDA_DIR=target/profile target/debug/instructions profile target/profile
 
 reliability: release ## Test every promise in full, on the release binaries; write docs/reliability.md
-	$(LINTING:cargo=) bash tests/reliability.sh
+	$(LINTING) bash tests/reliability.sh
 
 load: ## Send requests from 64 concurrent callers for a minute
 	$(BUILD)

@@ -41,7 +41,7 @@ RECEIVED = {
     "buildspec-test.yml": {"npm ci --ignore-scripts --no-audit --no-fund": receive_tools},
 }
 
-# What would do the same again, for a second push of the same Rust code.
+# What a second push of the same Rust code, with the same packages, would only do again.
 REPEATED = RECEIVED | {
     "buildspec.yml": dict.fromkeys(("make test-api", "make sbom"), lambda _: "the first build")
     | {"bash scripts/build.sh": receive_build}
