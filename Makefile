@@ -142,9 +142,9 @@ load: ## Send requests from 64 concurrent callers for a minute
 
 fuzz: build-tools ## Fuzz the functions with events for ten minutes, on a nightly toolchain
 	mkdir -p fuzz/found
-	@# With less optimization than the functions: the compilation takes longer than the fuzzing.
-	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 RUSTUP_TOOLCHAIN=nightly cargo-fuzz run \
-	  --target-dir target/fuzz --features fuzzer --sanitizer none event \
+	@# The fuzzer calls little of what it links. rustc compiles only that, which takes half the time, and the fuzzer is faster.
+	RUSTFLAGS=-Zhint-mostly-unused CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+	  RUSTUP_TOOLCHAIN=nightly cargo-fuzz run --target-dir target/fuzz --features fuzzer --sanitizer none event \
 	  fuzz/found fuzz/corpus/event tests/events -- -dict=fuzz/json.dict -max_total_time=600
 
 licences: build-tools ## Check licences and sources of the crates against tools/deny.toml
